@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Aligned memory for tensors, through a seam that a test can make fail.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+
+namespace vit {
+
+struct MemorySeam {
+  void* (*allocate)(size_t bytes, size_t alignment);  ///< nullptr when there is none
+  void (*release)(void* at);
+};
+/// The table in force. Not to be changed while buffers are alive.
+MemorySeam& memory_seam();
+
+/// `count` elements, aligned to 64 bytes, zeroed. Large buffers ask for huge pages. Throws Error(kMemory).
+template <class T>
+class Buffer;
+
+class RawBuffer {
+ public:
+  RawBuffer() = default;
+  explicit RawBuffer(size_t bytes);
+  RawBuffer(RawBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  RawBuffer& operator=(RawBuffer&& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(bytes_, other.bytes_);
+    return *this;
+  }
+  ~RawBuffer();
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+
+ private:
+  void* data_ = nullptr;
+  size_t bytes_ = 0;
+};
+
+template <class T>
+class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(int64_t count) : raw_(static_cast<size_t>(count) * sizeof(T)), count_(count) {}
+  T* data() const { return static_cast<T*>(raw_.data()); }
+  T& operator[](int64_t i) const { return data()[i]; }
+  int64_t size() const { return count_; }
+  T* begin() const { return data(); }
+  T* end() const { return data() + count_; }
+
+ private:
+  RawBuffer raw_;
+  int64_t count_ = 0;
+};
+
+}  // namespace vit

@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: Apache-2.0
+// The single description of a model: what is computed, in the paper's terms. Fusion, layout and threads are the plan's business.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "ops/activation.h"
+#include "ops/positions.h"
+#include "ops/token_map.h"
+#include "runtime/weights.h"
+
+namespace vit {
+
+/// What the leading axis of a value counts.
+enum class Domain {
+  kPixels,  ///< the images themselves
+  kRows,    ///< tokens of all images, one after the other: [rows, C]
+  kImages   ///< one vector an image: [images, C]
+};
+
+enum class NodeKind {
+  kPixels,
+  kPatchEmbed,
+  kAddPositions,
+  kPrependTokens,
+  kLayerNorm,
+  kLinear,
+  kActivation,
+  kGatedActivation,
+  kAttention,
+  kScale,
+  kAdd,
+  kSelectRow,
+  kMeanRows,
+  kConcat
+};
+
+const char* node_kind_name(NodeKind kind);
+
+/// y = x Wᵀ + b. The parts of a fused layer (q, k, v) are stacked by rows; a part without bias has an empty bias tensor.
+struct LinearWeights {
+  std::vector<Tensor> weight;  ///< each [out_i, in]
+  std::vector<Tensor> bias;    ///< each [out_i] or empty
+  int64_t in = 0, out = 0;
+};
+
+struct NormWeights {
+  Tensor gamma, beta;  ///< [C]
+};
+
+/// A token that every image gets in front of its patches: value [C], with a row of the position table added when there is one.
+struct PrefixToken {
+  TokenKind kind = TokenKind::kClass;
+  Tensor value;          ///< [..., C]
+  int64_t value_row = 0;  ///< row of `value` seen as [rows, C]
+  Tensor position;       ///< [..., C] or empty
+  int64_t position_row = 0;
+};
+
+/// Learned positions of the patches: rows [first_row, first_row + grid_height * grid_width) of `table` seen as [rows, C].
+struct PositionWeights {
+  Tensor table;
+  int64_t first_row = 0;
+  int64_t grid_height = 0, grid_width = 0;
+  PositionRule rule;
+};
+
+struct Value {
+  int id = -1;
+};
+
+struct Node {
+  NodeKind kind = NodeKind::kPixels;
+  std::string name;  ///< unique; for taps, profiles and error messages
+  std::vector<int> inputs;
+  Domain domain = Domain::kRows;
+  int64_t channels = 0;
+
+  LinearWeights linear;     // kPatchEmbed (weight [C, channels, P, P] as one part), kLinear
+  NormWeights norm;         // kLayerNorm
+  float eps = 0;            // kLayerNorm
+  Tensor scale;             // kScale, [C]
+  Activation activation = Activation::kNone;  // kActivation, kGatedActivation
+  int num_heads = 0;        // kAttention
+  int64_t patch_height = 0, patch_width = 0;  // kPatchEmbed
+  PositionWeights positions;                  // kAddPositions
+  std::vector<PrefixToken> prefix;            // kPrependTokens
+  TokenKind row_kind = TokenKind::kClass;     // kSelectRow, kMeanRows
+};
+
+enum class Output { kLogits, kFeatures, kEmbedding };
+constexpr int kOutputs = 3;
+
+/// Nodes in an order in which each comes after its inputs. Every function checks shapes and throws Error(kModel).
+class Graph {
+ public:
+  /// The input: images of `channels` channels.
+  Value pixels(int64_t channels);
+  /// One row a patch, row-major over the grid: the convolution whose stride is its kernel. weight: [C, channels, P, P].
+  Value patch_embed(Value pixels, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name);
+  /// Adds each patch's position, interpolated when the grid is another one.
+  Value add_positions(Value patches, PositionWeights positions, std::string name);
+  /// Puts tokens in front of each image's rows.
+  Value prepend_tokens(Value patches, std::vector<PrefixToken> tokens, std::string name);
+  Value layer_norm(Value x, NormWeights norm, float eps, std::string name);
+  Value linear(Value x, LinearWeights weights, std::string name);
+  Value activation(Value x, Activation kind, std::string name);
+  /// act(first half of the channels) * second half (SwiGLU: Shazeer 2020).
+  Value gated_activation(Value x, Activation kind, std::string name);
+  /// Multi-head self-attention inside each image. qkv: [rows, 3C], queries, keys, values, each with heads of C / num_heads.
+  Value attention(Value qkv, int num_heads, std::string name);
+  /// x * gamma per channel (LayerScale).
+  Value scale(Value x, Tensor gamma, std::string name);
+  Value add(Value a, Value b, std::string name);
+  /// The first row of a kind: [images, C].
+  Value select_row(Value x, TokenKind kind, std::string name);
+  /// The mean over the rows of a kind: [images, C].
+  Value mean_rows(Value x, TokenKind kind, std::string name);
+  /// Channels of a, then of b.
+  Value concat(Value a, Value b, std::string name);
+
+  void set_output(Output which, Value value) { outputs_[static_cast<int>(which)] = value.id; }
+  /// -1 when the model does not have it.
+  int output(Output which) const { return outputs_[static_cast<int>(which)]; }
+
+  const std::vector<Node>& nodes() const { return nodes_; }
+  const Node& node(Value v) const { return nodes_[static_cast<size_t>(v.id)]; }
+
+ private:
+  Value append(Node node);
+  std::vector<Node> nodes_;
+  int outputs_[kOutputs] = {-1, -1, -1};
+};
+
+}  // namespace vit

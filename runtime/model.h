@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model as its files describe it: configuration, recipe, graph and weights. Immutable and shared between threads.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/graph.h"
+#include "runtime/image/recipe.h"
+#include "runtime/weights.h"
+
+namespace vit {
+
+struct ModelOptions {
+  uint64_t max_header_bytes = uint64_t{16} << 20;  ///< of a safetensors file
+};
+
+/// Numbers of one model, whatever its family; each was checked against the tensors.
+struct ModelConfig {
+  std::string family;        ///< "vit", "dinov2", "dinov2_with_registers"
+  std::string architecture;  ///< class name as the configuration has it, or empty
+  int64_t embed_dim = 0, depth = 0, num_heads = 0, mlp_dim = 0;
+  int64_t image_height = 0, image_width = 0, channels = 3;
+  int64_t patch_height = 0, patch_width = 0;
+  int64_t num_registers = 0;
+  std::vector<std::string> labels;  ///< empty without a classifier
+};
+
+class Model {
+ public:
+  /// Throws Error(kModel or kIo): one sentence that names the file and the field or tensor.
+  static std::shared_ptr<const Model> open(const std::string& path, const ModelOptions& options = {});
+
+  const std::string& path() const { return path_; }
+  const ModelConfig& config() const { return config_; }
+  const Recipe& recipe() const { return recipe_; }
+  const Graph& graph() const { return graph_; }
+  const WeightStore& weights() const { return *weights_; }
+
+ private:
+  std::string path_;
+  ModelConfig config_;
+  Recipe recipe_;
+  Graph graph_;
+  std::unique_ptr<WeightStore> weights_;
+};
+
+}  // namespace vit

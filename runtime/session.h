@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Runs a model's plan: the one mutable object, for one caller at a time.
+#pragma once
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "ops/core/cpu.h"
+#include "ops/core/team.h"
+#include "ops/pixels.h"
+#include "runtime/model.h"
+
+namespace vit {
+
+enum class Backend { kOwn, kOneDnn };
+
+struct SessionOptions {
+  int threads = 0;  ///< 0: usable_cpus()
+  Backend backend = Backend::kOwn;
+  std::string isa;                ///< empty: VIT_ISA or the best
+  std::vector<std::string> taps;  ///< node names to keep
+  bool profile = false;
+  TeamKind team = default_team();
+  void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays
+  bool poison = false;  ///< for tests: buffers that hold nothing alive are filled with NaN
+};
+
+/// A result inside the session; valid until its next run.
+struct ResultView {
+  const float* data = nullptr;
+  Shape shape;
+};
+
+struct StepProfile {
+  std::string name, implementation;
+  int64_t calls = 0;
+  double microseconds = 0;  ///< of the slowest thread, summed over calls
+  double operations = 0;    ///< floating-point, summed over calls
+};
+
+class Session {
+ public:
+  Session(std::shared_ptr<const Model> model, const SessionOptions& options);
+  ~Session();
+  Session(Session&&) noexcept;
+
+  /// Runs 8-bit images; their sizes may differ and need not be the model's.
+  void run(std::span<const PixelView> images, Output want);
+  /// Runs a normalised float32 input [batch, channels, height, width].
+  void run(const float* input, int64_t batch, int64_t height, int64_t width, Output want);
+
+  /// The output of the last run that asked for it. Features of images of different sizes are [rows, C], else [B, T, C].
+  ResultView output() const;
+  ResultView tap(const std::string& name) const;
+  Shape output_shape(Output want, int64_t batch, int64_t height, int64_t width) const;
+
+  const Model& model() const;
+  int threads() const;
+  Isa isa() const;
+
+  /// Counters of the last run, for tests and `info`.
+  struct Counters {
+    int regions = 0, barriers = 0, steps = 0;
+  };
+  Counters counters() const;
+  std::vector<StepProfile> profile() const;
+  /// The plan in JSON: steps, implementations, barriers, memory.
+  std::string describe_plan() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace vit

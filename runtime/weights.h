@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// A model's tensors by name: where their bytes lie, and the accounting of which of them were asked for.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "ops/core/file.h"
+#include "ops/core/shape.h"
+
+namespace vit {
+
+enum class DType { kF32, kF16, kBF16, kOther };
+const char* dtype_name(DType type);
+
+/// A view of one tensor; the bytes belong to its WeightStore. Alignment is not promised.
+struct Tensor {
+  std::string name;
+  DType dtype = DType::kF32;
+  std::string dtype_code;  ///< as the file has it ("F32", "I64", ...)
+  Shape shape;
+  Bytes bytes;
+  std::string file;        ///< the file it stands in, without its folder
+  explicit operator bool() const { return !name.empty(); }
+  /// Copies elements [first, first + count) of the flattened tensor as float32. Only for kF32, kF16 and kBF16.
+  void to_float(int64_t first, int64_t count, float* out) const;
+};
+
+/// All tensors of a model, with the mapped files under them. Immutable; shared by model and plans.
+class WeightStore {
+ public:
+  void add_file(Mapping mapping) { files_.push_back(std::move(mapping)); }
+  /// Throws Error(kModel) when the name is there already.
+  void add(Tensor tensor);
+  const std::map<std::string, Tensor>& tensors() const { return tensors_; }
+  const std::vector<Mapping>& files() const { return files_; }
+
+ private:
+  std::vector<Mapping> files_;
+  std::map<std::string, Tensor> tensors_;
+};
+
+/// What a family builder asks with: by name and by shape. Remembers what was taken, so that nothing in the file is left over.
+class Weights {
+ public:
+  explicit Weights(const WeightStore& store);
+  /// The same store and the same accounting, names prefixed.
+  Weights at(const std::string& prefix) const;
+
+  bool has(const std::string& name) const;
+  /// Throws Error(kModel): "NAME: expected [..], the file has no such tensor" or "..., the file has [..]", or a type that is no float.
+  Tensor take(const std::string& name, const Shape& shape) const;
+  /// Looks without taking: for a size that only the tensor tells. Throws when absent.
+  const Tensor& look(const std::string& name) const;
+  /// Marks what the family knows and does not need (mask tokens, poolers), if present. `name` is without prefix handling.
+  void ignore(const std::string& name) const;
+  /// Throws Error(kModel) that names the first tensor that nobody asked for and counts the rest.
+  void require_all_used() const;
+
+ private:
+  struct Accounting;
+  std::string prefix_;
+  std::shared_ptr<Accounting> accounting_;
+};
+
+}  // namespace vit
