@@ -2,6 +2,7 @@
 // The single description of a model: what is computed, in the paper's terms. Fusion, layout and threads are the plan's business.
 #pragma once
 
+#include <map>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,7 @@ enum class NodeKind {
 };
 
 const char* node_kind_name(NodeKind kind);
+const char* token_kind_name(TokenKind kind);
 
 /// y = x Wᵀ + b. The parts of a fused layer (q, k, v) are stacked by rows; a part without bias has an empty bias tensor.
 struct LinearWeights {
@@ -91,6 +93,7 @@ struct Node {
 
 enum class Output { kLogits, kFeatures, kEmbedding };
 constexpr int kOutputs = 3;
+const char* output_name(Output which);
 
 /// Nodes in an order in which each comes after its inputs. Every function checks shapes and throws Error(kModel).
 class Graph {
@@ -98,7 +101,7 @@ class Graph {
   /// The input: images of `channels` channels.
   Value pixels(int64_t channels);
   /// One row a patch, row-major over the grid: the convolution whose stride is its kernel. weight: [C, channels, P, P].
-  Value patch_embed(Value pixels, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name);
+  Value patch_embed(Value images, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name);
   /// Adds each patch's position, interpolated when the grid is another one.
   Value add_positions(Value patches, PositionWeights positions, std::string name);
   /// Puts tokens in front of each image's rows.
@@ -124,12 +127,17 @@ class Graph {
   /// -1 when the model does not have it.
   int output(Output which) const { return outputs_[static_cast<int>(which)]; }
 
+  /// The node of a name as users write it: a node's own, or "logits", "features", "embedding" for the outputs. -1 when there is none.
+  int find(const std::string& name) const;
+
   const std::vector<Node>& nodes() const { return nodes_; }
   const Node& node(Value v) const { return nodes_[static_cast<size_t>(v.id)]; }
 
  private:
   Value append(Node node);
+  bool has_rows_of(int id, TokenKind kind) const;
   std::vector<Node> nodes_;
+  std::map<std::string, int> names_;
   int outputs_[kOutputs] = {-1, -1, -1};
 };
 
