@@ -12,6 +12,12 @@
 
 namespace vit {
 
+/// A file of a model in memory; `name` as in the model's folder.
+struct NamedBytes {
+  std::string name;
+  Bytes bytes;
+};
+
 struct ModelOptions {
   uint64_t max_header_bytes = uint64_t{16} << 20;  ///< of a safetensors file
 };
@@ -31,6 +37,9 @@ class Model {
  public:
   /// Throws Error(kModel or kIo): one sentence that names the file and the field or tensor.
   static std::shared_ptr<const Model> open(const std::string& path, const ModelOptions& options = {});
+  /// The same from memory (the model inside vit-infer). `path` names it in sentences. The bytes must outlive the model.
+  static std::shared_ptr<const Model> open(const std::string& path, const std::vector<NamedBytes>& files,
+                                           const ModelOptions& options = {});
 
   const std::string& path() const { return path_; }
   const ModelConfig& config() const { return config_; }

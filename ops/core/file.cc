@@ -70,20 +70,30 @@ Mapping::Mapping(const std::string& path) {
   size_ = bytes;
 }
 
+Mapping Mapping::borrow(Bytes bytes) {
+  Mapping mapping;
+  mapping.data_ = bytes.data();
+  mapping.size_ = bytes.size();
+  mapping.borrowed_ = true;
+  return mapping;
+}
+
 Mapping::Mapping(Mapping&& other) noexcept
-    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
+    : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)), borrowed_(other.borrowed_) {}
 
 Mapping& Mapping::operator=(Mapping&& other) noexcept {
   std::swap(data_, other.data_);
   std::swap(size_, other.size_);
+  std::swap(borrowed_, other.borrowed_);
   return *this;
 }
 
 Mapping::~Mapping() {
-  if (data_ != nullptr) file_seam().unmap(const_cast<uint8_t*>(data_), size_);
+  if (data_ != nullptr && !borrowed_) file_seam().unmap(const_cast<uint8_t*>(data_), size_);
 }
 
 void Mapping::drop(const uint8_t* from, size_t bytes) const noexcept {
+  if (borrowed_) return;
   const auto page = static_cast<uintptr_t>(sysconf(_SC_PAGESIZE));
   const uintptr_t begin = (reinterpret_cast<uintptr_t>(from) + page - 1) / page * page;
   const uintptr_t end = (reinterpret_cast<uintptr_t>(from) + bytes) / page * page;

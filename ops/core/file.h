@@ -26,22 +26,25 @@ FileSeam& file_seam();
 
 using Bytes = std::span<const uint8_t>;
 
-/// A whole regular file mapped read-only. Movable; the bytes live as long as the object.
+/// A whole regular file mapped read-only, or bytes that somebody else keeps. Movable; the bytes live as long as the object.
 class Mapping {
  public:
   Mapping() = default;
   /// Throws kIo: absent, unreadable, a directory, a FIFO or a device. Never waits for a writer.
   explicit Mapping(const std::string& path);
+  /// The caller's own bytes, which must outlive the object.
+  static Mapping borrow(Bytes bytes);
   Mapping(Mapping&& other) noexcept;
   Mapping& operator=(Mapping&& other) noexcept;
   ~Mapping();
   Bytes bytes() const { return {data_, size_}; }
-  /// Tells the kernel that [from, from + bytes) will not be read again soon.
+  /// Tells the kernel that [from, from + bytes) will not be read again soon. Does nothing to borrowed bytes.
   void drop(const uint8_t* from, size_t bytes) const noexcept;
 
  private:
   const uint8_t* data_ = nullptr;
   size_t size_ = 0;
+  bool borrowed_ = false;
 };
 
 /// Reads a file, a FIFO that has a writer, or standard input ("-") into memory. Throws kIo when it is a directory, when a FIFO

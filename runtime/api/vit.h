@@ -67,6 +67,17 @@ typedef struct vit_model_options {
  *  `options` may be NULL. On success *out owns the model: vit_model_free() releases it, at any time; sessions keep what they
  *  need. On failure *out is NULL. VIT_ERROR_MODEL, VIT_ERROR_IO, VIT_ERROR_MEMORY. */
 VIT_API vit_status vit_model_open(const char* path, const vit_model_options* options, vit_model** out);
+
+/** A file in memory. `name` as it would be in a model's folder: "config.json", "model.safetensors". */
+typedef struct vit_file {
+  const char* name;
+  const void* data;
+  size_t bytes;
+} vit_file;
+/** vit_model_open() of files in memory; nothing is copied, so the caller keeps their bytes until the model and all its sessions
+ *  are freed. `name` stands for the path in error messages and descriptions. */
+VIT_API vit_status vit_model_open_memory(const char* name, const vit_file* files, size_t count, const vit_model_options* options,
+                                         vit_model** out);
 /** NULL is allowed. */
 VIT_API void vit_model_free(vit_model* model);
 
