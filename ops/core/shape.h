@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <ostream>
@@ -20,6 +21,7 @@ class Shape {
   int64_t operator[](int axis) const { return dims_[static_cast<size_t>(axis < 0 ? rank() + axis : axis)]; }
   int64_t elements() const {
     int64_t n = 1;
+    if (std::find(dims_.begin(), dims_.end(), 0) != dims_.end()) return 0;  // the other lengths need not multiply then
     for (const int64_t d : dims_) n *= d;
     return n;
   }

@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/kernel_table.h"
+
+namespace vit {
+
+#if defined(__x86_64__)
+extern const KernelTable kernels_sse2, kernels_avx2, kernels_avx512;
+#else
+extern const KernelTable kernels_neon;
+#endif
+
+const KernelTable& kernels(Isa isa) {
+#if defined(__x86_64__)
+  switch (isa) {
+    case Isa::kAvx512: return kernels_avx512;
+    case Isa::kAvx2: return kernels_avx2;
+    default: return kernels_sse2;
+  }
+#else
+  (void)isa;
+  return kernels_neon;
+#endif
+}
+
+}  // namespace vit

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+// Elementary functions on vectors.
+#pragma once
+
+#include "ops/kernels/simd.h"
+
+namespace vit {
+namespace {
+
+/// c[0] + c[1] t + c[2] t² + ..., by Horner's rule.
+template <int N>
+VIT_INLINE Vec polynomial(const float (&c)[N], Vec t) {
+  Vec p(c[N - 1]);
+#pragma GCC unroll 8
+  for (int i = N - 2; i >= 0; --i) p = mul_add(p, t, Vec(c[i]));
+  return p;
+}
+
+/// e^x to 2e-7 relative; x is held to [-87.3, 88].
+///
+/// 2^n e^r with n = round(x / ln 2), |r| <= ln 2 / 2; ln 2 in two parts, the first short enough for an exact product (Cody and
+/// Waite 1980). The polynomial is the minimax fit of (e^r - 1 - r) / r², which leaves 3e-9.
+VIT_INLINE Vec exp_of(Vec x) {
+  constexpr float kFit[] = {0.49999994f, 0.16666521f, 0.041668389f, 0.0083687454f, 0.0013814541f};
+  const Vec held = xsimd::min(Vec(88.0f), xsimd::max(Vec(-87.3f), x));  // in this order NaN stays NaN
+  const Vec n = xsimd::nearbyint(held * Vec(1.44269504f));
+  const Vec r = mul_add(n, Vec(1.42860677e-6f), mul_add(n, Vec(-0.693148613f), held));
+  const Vec e = mul_add(polynomial(kFit, r), r * r, r) + Vec(1.0f);
+  return xsimd::ldexp(e, xsimd::to_int(n));
+}
+
+/// 1 / (1 + e^-x)
+VIT_INLINE Vec sigmoid_of(Vec x) { return Vec(1.0f) / (Vec(1.0f) + exp_of(-x)); }
+
+/// Φ(x) - 1/2 = erf(x / √2) / 2 of the normal distribution, to 1.5e-7.
+///
+/// x P(x²) / Q(x²), fitted by Lawson's weighted least squares so that the greatest error of x Φ(x) is least (1.6e-8 before
+/// rounding); beyond 5.4, where 1/2 - Φ(-x) rounds to 1/2, x is held.
+VIT_INLINE Vec normal_cdf_minus_half(Vec x) {
+  constexpr float kP[] = {0.39894205f, 0.034492061f, 0.0047223992f, 0.0001762661f, 6.4903948e-6f, 2.2776939e-8f};
+  constexpr float kQ[] = {1.0f, 0.25312307f, 0.02902789f, 0.0019254907f, 7.6510281e-5f, 1.2086630e-6f};
+  const Vec h = xsimd::min(Vec(5.4f), xsimd::max(Vec(-5.4f), x));
+  const Vec t = h * h;
+  return h * polynomial(kP, t) / polynomial(kQ, t);
+}
+
+}  // namespace
+}  // namespace vit

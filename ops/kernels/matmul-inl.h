@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// The float32 matrix tile.
+#pragma once
+
+#include "ops/kernels/simd.h"
+
+namespace vit {
+namespace {
+
+// Accumulators, two vectors of weights and one broadcast fill the register file: 12 rows x 2 vectors where there are 32
+// registers, 6 x 2 and 4 x 2 (no FMA: the product needs a register) where there are 16. Per step of k the tile loads rows + 2
+// values for 2 * rows multiply-adds, so neither the loads nor a level-2 cache that delivers the panel limit it.
+#if defined(__AVX512F__) || defined(__aarch64__)
+constexpr int kTileRows = 12;
+#elif defined(__FMA__)
+constexpr int kTileRows = 6;
+#else
+constexpr int kTileRows = 4;
+#endif
+constexpr int kPanelVectors = 2;
+constexpr int kPanelColumns = kPanelVectors * static_cast<int>(kLanes);
+
+/// R rows x J vectors. Each sum runs over k in order, in one accumulator: a row's bits do not depend on R.
+template <int R, int J>
+void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
+  Vec acc[R][J];
+#pragma GCC unroll 12
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < J; ++j) acc[i][j] = t.bias ? load(t.bias + j * kLanes) : Vec(0.0f);
+
+  const float* x = t.x;
+  const int64_t stride = t.x_stride;
+  const float* w = t.panel;
+  for (int64_t p = 0; p < t.k; ++p, w += kPanelColumns) {
+    Vec weight[J];
+#pragma GCC unroll 2
+    for (int j = 0; j < J; ++j) weight[j] = load(w + j * kLanes);
+#pragma GCC unroll 12
+    for (int i = 0; i < R; ++i) {
+      const Vec value(x[i * stride + p]);
+#pragma GCC unroll 2
+      for (int j = 0; j < J; ++j) acc[i][j] = mul_add(value, weight[j], acc[i][j]);
+    }
+  }
+
+#pragma GCC unroll 12
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 2
+    for (int j = 0; j < J; ++j) {
+      float* at = y + i * y_stride + j * kLanes;
+      if (t.store == TileStore::kWrite)
+        store(at, acc[i][j]);
+      else if (t.store == TileStore::kAdd)
+        store(at, load(at) + acc[i][j]);
+      else
+        store(at, mul_add(load(t.gamma + j * kLanes), acc[i][j], load(at)));
+    }
+}
+
+using TileFunction = void (*)(const MatmulTile&, float*, int64_t) noexcept;
+
+template <int J, int R = kTileRows>
+VIT_INLINE TileFunction tile_for(int rows) {
+  if constexpr (R == 1)
+    return tile_of<1, J>;
+  else
+    return rows == R ? tile_of<R, J> : tile_for<J, R - 1>(rows);
+}
+
+/// y (+)= x W + bias for one tile; see MatmulTile.
+void matmul_tile(const MatmulTile& t) noexcept {
+  assert(t.rows >= 1 && t.rows <= kTileRows && t.columns >= 1 && t.columns <= kPanelColumns);
+  if (t.columns == kPanelColumns) return tile_for<kPanelVectors>(t.rows)(t, t.y, t.y_stride);
+  if (t.columns == kLanes) return tile_for<1>(t.rows)(t, t.y, t.y_stride);
+
+  // The last panel: computed whole beside, then the columns that exist are copied.
+  alignas(64) float edge[kTileRows * kPanelColumns];
+  const size_t bytes = static_cast<size_t>(t.columns) * sizeof(float);
+  if (t.store != TileStore::kWrite)
+    for (int i = 0; i < t.rows; ++i) memcpy(edge + i * kPanelColumns, t.y + i * t.y_stride, bytes);
+  (t.columns < kLanes ? tile_for<1>(t.rows) : tile_for<kPanelVectors>(t.rows))(t, edge, kPanelColumns);
+  for (int i = 0; i < t.rows; ++i) memcpy(t.y + i * t.y_stride, edge + i * kPanelColumns, bytes);
+}
+
+}  // namespace
+}  // namespace vit

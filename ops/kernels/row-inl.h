@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Row kernels: normalisation, softmax and the small ones. One row a call; y may be x; any alignment.
+#pragma once
+
+#include "ops/kernels/math-inl.h"
+
+namespace vit {
+namespace {
+
+/// y[i] = (x[i] - mean) / sqrt(var + eps) * gamma[i] + beta[i]          Ba et al. 2016, section 3
+///
+/// x, gamma, beta, y: [C], C >= 1. Biased variance, as in PyTorch.
+/// Two passes on purpose: E[x²] - E[x]² cancels when one channel holds an outlier, and ViT activations do that.
+void layer_norm_row(const float* x, const float* gamma, const float* beta, float eps, int64_t channels, float* y) noexcept {
+  assert(channels >= 1);
+  const float count = static_cast<float>(channels);
+  const float mean = sum_over(x, channels, 0.0f, [](Vec v) { return v; }) / count;
+  const Vec shift(mean);
+  const float var = sum_over(x, channels, mean, [&](Vec v) { return (v - shift) * (v - shift); }) / count;
+  const Vec scale(1.0f / sqrtf(var + eps));
+  map_row(y, channels, [&](auto at) { return mul_add((at(x) - shift) * scale, at(gamma), at(beta)); });
+}
+
+/// y[i] = e^(scale (x[i] - max x)); returns the sum of y, so that y / sum is the softmax of scale * x.
+///
+/// x, y: [n], n >= 1, scale > 0. The division waits for the caller, who has fewer numbers to divide.
+float softmax_row(const float* x, float scale, int64_t n, float* y) noexcept {
+  assert(n >= 1);
+  Vec top(x[0]);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) top = xsimd::max(top, load(x + i));
+  if (i < n) top = xsimd::max(top, load_first(x + i, n - i, x[0]));
+  const Vec factor(scale), shift(-reduce_max(top) * scale);
+
+  Vec sum(0.0f);
+  for (i = 0; i + kLanes <= n; i += kLanes) {
+    const Vec e = exp_of(mul_add(load(x + i), factor, shift));
+    sum += e;
+    store(y + i, e);
+  }
+  float rest = 0;
+  if (i < n) {
+    store_first(y + i, n - i, exp_of(mul_add(load_first(x + i, n - i, x[0]), factor, shift)));
+    for (; i < n; ++i) rest += y[i];
+  }
+  return reduce_add(sum) + rest;
+}
+
+/// y = a + b
+void add_row(const float* a, const float* b, int64_t n, float* y) noexcept {
+  map_row(y, n, [&](auto at) { return at(a) + at(b); });
+}
+
+/// y = x * gamma, channel by channel (LayerScale: Touvron et al. 2021)
+void scale_row(const float* x, const float* gamma, int64_t n, float* y) noexcept {
+  map_row(y, n, [&](auto at) { return at(x) * at(gamma); });
+}
+
+/// y = x * factor
+void multiply_row(const float* x, float factor, int64_t n, float* y) noexcept {
+  map_row(y, n, [&](auto at) { return at(x) * Vec(factor); });
+}
+
+}  // namespace
+}  // namespace vit
