@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// y = x Wᵀ + b and what may be fused behind it.
+#pragma once
+
+#include <memory>
+
+#include "ops/kernel_table.h"
+#include "ops/step.h"
+#include "quant/pack.h"
+
+namespace vit {
+
+struct LinearStep final : Step {
+  std::shared_ptr<const PackedLinear> weights;
+  const KernelTable* kernels = nullptr;
+  BufferRef x, y;
+  int64_t y_column = 0;  ///< first column written
+  TileStore store = TileStore::kWrite;
+  Activation activation = Activation::kNone;  ///< only with kWrite
+  std::shared_ptr<const Buffer<float>> gamma;  ///< for kScaleAdd, padded to panels
+
+  void run(const Pass& pass) const noexcept override;
+  double operations(const Pass& pass) const noexcept override;
+};
+
+}  // namespace vit
