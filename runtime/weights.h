@@ -12,7 +12,7 @@
 
 namespace vit {
 
-enum class DType { kF32, kF16, kBF16, kOther };
+enum class DType { kF32, kF16, kBF16, kF64, kOther };
 const char* dtype_name(DType type);
 
 /// A view of one tensor; the bytes belong to its WeightStore. Alignment is not promised.
@@ -24,7 +24,7 @@ struct Tensor {
   Bytes bytes;
   std::string file;        ///< the file it stands in, without its folder
   explicit operator bool() const { return !name.empty(); }
-  /// Copies elements [first, first + count) of the flattened tensor as float32. Only for kF32, kF16 and kBF16.
+  /// Copies elements [first, first + count) of the flattened tensor as float32. Not for kOther.
   void to_float(int64_t first, int64_t count, float* out) const;
 };
 
@@ -46,7 +46,7 @@ class WeightStore {
 class Weights {
  public:
   explicit Weights(const WeightStore& store);
-  /// The same store and the same accounting, names prefixed.
+  /// The same store and the same accounting; names are asked for with `prefix` before them, which brings its own dot ("encoder.").
   Weights at(const std::string& prefix) const;
 
   bool has(const std::string& name) const;

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/weights.h"
+
+#include <cassert>
+#include <cstring>
+#include <set>
+#include <utility>
+
+#include "ops/core/error.h"
+#include "runtime/io/printable.h"
+
+namespace vit {
+namespace {
+
+template <class T>
+T load(const uint8_t* from) {
+  T value;
+  std::memcpy(&value, from, sizeof value);
+  return value;
+}
+
+/// Exact for every half, in integers that any vector unit has: this runs before a kernel table is chosen. The one float product
+/// is of a subnormal's mantissa (an integer below 1024) and 2^-24, and never makes a float32 subnormal.
+uint32_t half_to_float_bits(uint16_t half) {
+  const uint32_t sign = (half & 0x8000u) << 16, magnitude = half & 0x7fffu;
+  constexpr uint32_t kRebias = (127u - 15u) << 23, kFirstNormal = 0x400, kInfinity = 0x7c00;
+  const uint32_t normal = (magnitude << 13) + kRebias + (magnitude >= kInfinity ? kRebias : 0);
+  const float small = static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f;
+  uint32_t small_bits;
+  std::memcpy(&small_bits, &small, sizeof small);
+  return sign | (magnitude < kFirstNormal ? small_bits : normal);
+}
+
+void half_to_float(const uint8_t* from, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t bits = half_to_float_bits(load<uint16_t>(from + 2 * i));
+    std::memcpy(out + i, &bits, sizeof bits);
+  }
+}
+
+void bfloat_to_float(const uint8_t* from, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) {
+    const uint32_t bits = uint32_t{load<uint16_t>(from + 2 * i)} << 16;
+    std::memcpy(out + i, &bits, sizeof bits);
+  }
+}
+
+void double_to_float(const uint8_t* from, int64_t count, float* out) {
+  for (int64_t i = 0; i < count; ++i) out[i] = static_cast<float>(load<double>(from + 8 * i));
+}
+
+}  // namespace
+
+const char* dtype_name(DType type) {
+  switch (type) {
+    case DType::kF32: return "F32";
+    case DType::kF16: return "F16";
+    case DType::kBF16: return "BF16";
+    case DType::kF64: return "F64";
+    case DType::kOther: break;
+  }
+  return "other";
+}
+
+void Tensor::to_float(int64_t first, int64_t count, float* out) const {
+  assert(first >= 0 && count >= 0);
+  const size_t element_bytes = dtype == DType::kF64 ? 8 : dtype == DType::kF32 ? 4 : 2;
+  assert(static_cast<size_t>(first + count) <= bytes.size() / element_bytes);
+  if (count == 0) return;
+  const uint8_t* from = bytes.data() + static_cast<size_t>(first) * element_bytes;
+  switch (dtype) {
+    case DType::kF32: std::memcpy(out, from, static_cast<size_t>(count) * sizeof(float)); return;
+    case DType::kF16: return half_to_float(from, count, out);
+    case DType::kBF16: return bfloat_to_float(from, count, out);
+    case DType::kF64: return double_to_float(from, count, out);
+    case DType::kOther: break;
+  }
+  throw Error(Code::kInternal, str(printable(name), ": asked for as float32, the file has ", dtype_code));
+}
+
+void WeightStore::add(Tensor tensor) {
+  std::string name = tensor.name;
+  const auto [at, added] = tensors_.try_emplace(std::move(name), std::move(tensor));
+  VIT_CHECK(added, Code::kModel, printable(at->first), ": expected this tensor once, found it in ", printable(at->second.file),
+            " and in ", printable(tensor.file));
+}
+
+struct Weights::Accounting {
+  const WeightStore& store;
+  std::set<const Tensor*> used;
+
+  const Tensor* find(const std::string& name) const {
+    const auto found = store.tensors().find(name);
+    return found == store.tensors().end() ? nullptr : &found->second;
+  }
+};
+
+Weights::Weights(const WeightStore& store) : accounting_(new Accounting{store, {}}) {}
+
+Weights Weights::at(const std::string& prefix) const {
+  Weights below = *this;
+  below.prefix_ += prefix;
+  return below;
+}
+
+bool Weights::has(const std::string& name) const { return accounting_->find(prefix_ + name) != nullptr; }
+
+Tensor Weights::take(const std::string& name, const Shape& shape) const {
+  const std::string full = prefix_ + name;
+  const Tensor* tensor = accounting_->find(full);
+  VIT_CHECK(tensor != nullptr, Code::kModel, full, ": expected ", shape, ", the file has no such tensor");
+  VIT_CHECK(tensor->shape == shape, Code::kModel, full, ": expected ", shape, ", the file has ", tensor->shape);
+  VIT_CHECK(tensor->dtype != DType::kOther, Code::kModel, full, ": expected a floating-point type, the file has ", tensor->dtype_code);
+  accounting_->used.insert(tensor);
+  return *tensor;
+}
+
+const Tensor& Weights::look(const std::string& name) const {
+  const Tensor* tensor = accounting_->find(prefix_ + name);
+  VIT_CHECK(tensor != nullptr, Code::kModel, prefix_, name, ": expected a tensor of this name, the file has none");
+  return *tensor;
+}
+
+void Weights::ignore(const std::string& name) const {
+  if (const Tensor* tensor = accounting_->find(name)) accounting_->used.insert(tensor);
+}
+
+void Weights::require_all_used() const {
+  const Tensor* first = nullptr;
+  size_t unused = 0;
+  for (const auto& [name, tensor] : accounting_->store.tensors()) {
+    if (accounting_->used.count(&tensor) != 0) continue;
+    if (first == nullptr) first = &tensor;
+    ++unused;
+  }
+  if (first == nullptr) return;
+  const std::string others = unused == 1 ? "" : str(" (and ", unused - 1, " more that this model does not use)");
+  throw Error(Code::kModel, str(printable(first->name), ": expected no such tensor, the file has ", first->shape, others));
+}
+
+}  // namespace vit
