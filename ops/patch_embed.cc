@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ops/patch_embed.h"
+
+#include <cstring>
+
+namespace vit {
+
+/// What a row holds before the projection is added: the prefix token, or the patch's position.
+void PatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) const {
+  const ImageRun& run = pass.images[image];
+  const int64_t at = row - pass.rows[work.stage][image].begin, prefixes = static_cast<int64_t>(prefix.size());
+  const size_t bytes = static_cast<size_t>(channels) * sizeof(float);
+  float* to = pass.row(y, row);
+  TokenInfo& info = pass.tokens[work.stage][row];
+  info = TokenInfo{};
+  info.image = static_cast<int32_t>(run.index);
+  if (at < prefixes) {
+    const PrefixRow& token = prefix[static_cast<size_t>(at)];
+    info.kind = token.kind;
+    std::memcpy(to, token.value.data(), bytes);
+    return;
+  }
+  const int64_t cell = at - prefixes;
+  info.y = static_cast<int32_t>(cell / run.grid_width * patch_height);
+  info.x = static_cast<int32_t>(cell % run.grid_width * patch_width);
+  info.height = static_cast<int32_t>(patch_height);
+  info.width = static_cast<int32_t>(patch_width);
+  if (run.positions != nullptr)
+    std::memcpy(to, run.positions + cell * channels, bytes);
+  else
+    std::memset(to, 0, bytes);
+}
+
+void PatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to) const {
+  const ImageRun& run = pass.images[image];
+  const TokenInfo& cell = pass.tokens[work.stage][row];
+  if (run.planes == nullptr) {
+    const int64_t stride = run.pixels.stride_bytes;
+    kernels->gather_patch(run.pixels.data + cell.y * stride + cell.x * 3, stride, patch_height, 3 * patch_width, to);
+    return;
+  }
+  const size_t bytes = static_cast<size_t>(patch_width) * sizeof(float);
+  for (int64_t c = 0; c < image_channels; ++c)
+    for (int64_t ky = 0; ky < patch_height; ++ky, to += patch_width)
+      std::memcpy(to, run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x, bytes);
+}
+
+void PatchEmbedStep::run(const Pass& pass) const noexcept {
+  const int64_t stride = row_stride(patch_floats());
+  pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
+    for (int64_t r = begin; r < end; ++r) start_row(pass, image, r);
+    const int64_t first_patch = pass.rows[work.stage][image].begin + static_cast<int64_t>(prefix.size());
+    const PackedLinear& w = pass.images[image].planes == nullptr ? *pixel_weights : *plane_weights;
+    for_tiles(std::max(begin, first_patch), std::max(end, first_patch), kBlockRows, [&](int64_t block, int64_t block_rows) {
+      for (int64_t i = 0; i < block_rows; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
+      for (int64_t p = 0; p < w.panels(); ++p) {
+        const int64_t column = p * w.panel;
+        for_tiles(0, block_rows, kernels->tile_rows, [&](int64_t i, int64_t rows) {
+          kernels->matmul_tile({.x = pass.scratch + i * stride,
+                                .x_stride = stride,
+                                .panel = w.panel_at(p),
+                                .bias = w.bias.data() + column,
+                                .y = pass.row(y, block + i) + column,
+                                .y_stride = y.stride,
+                                .k = w.in,
+                                .rows = static_cast<int>(rows),
+                                .columns = static_cast<int>(std::min(w.panel, w.out - column)),
+                                .store = TileStore::kAdd});
+        });
+      }
+    });
+  });
+}
+
+double PatchEmbedStep::operations(const Pass& pass) const noexcept {
+  double patches = 0;
+  pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
+    const int64_t first_patch = pass.rows[work.stage][image].begin + static_cast<int64_t>(prefix.size());
+    patches += static_cast<double>(std::max(end, first_patch) - std::max(begin, first_patch));
+  });
+  return 2.0 * patches * static_cast<double>(patch_floats()) * static_cast<double>(channels);
+}
+
+}  // namespace vit

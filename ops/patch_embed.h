@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// From pixels to tokens: patch gather, projection, position and token slot in one step.
+#pragma once
+
+#include <memory>
+#include <vector>
+
+#include "ops/kernel_table.h"
+#include "ops/step.h"
+#include "quant/pack.h"
+
+namespace vit {
+
+/// A token that stands in front of every image's patches: its vector, with its position added.
+struct PrefixRow {
+  TokenKind kind = TokenKind::kClass;
+  std::vector<float> value;  ///< [C]
+};
+
+/// Tokens = prefix rows, then one row a patch: W patch + b + position. Also writes the rows' TokenInfo.
+///
+/// No float image and no im2col buffer exists. 8-bit pixels: a patch is patch_height runs of adjacent bytes, weights are in
+/// (ky, kx, c) order with mean and std folded in. Float planes: runs of patch_width floats, weights in (c, ky, kx) order.
+/// A few patches at a time are gathered into a block that stays in cache while the panels of weights pass.
+struct PatchEmbedStep final : Step {
+  static constexpr int64_t kBlockRows = 24;  ///< patches gathered at a time: two tiles of the widest kernel
+
+  std::shared_ptr<const PackedLinear> pixel_weights;  ///< for 8-bit pixels; null when the model has not 3 channels
+  std::shared_ptr<const PackedLinear> plane_weights;  ///< for float planes
+  const KernelTable* kernels = nullptr;
+  BufferRef y;
+  int64_t channels = 0, image_channels = 3, patch_height = 0, patch_width = 0;
+  std::vector<PrefixRow> prefix;
+
+  int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
+  int64_t scratch_floats(int64_t) const override { return kBlockRows * row_stride(patch_floats()); }
+  void run(const Pass& pass) const noexcept override;
+  double operations(const Pass& pass) const noexcept override;
+
+ private:
+  void start_row(const Pass& pass, int image, int64_t row) const;
+  void gather(const Pass& pass, int image, int64_t row, float* to) const;
+};
+
+}  // namespace vit
