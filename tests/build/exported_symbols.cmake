@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: Apache-2.0
+# libvitesse exports what exported_symbols.txt lists and nothing else. A new function gets a line there; a line never goes away.
+execute_process(COMMAND ${NM} --dynamic --defined-only --format=posix --without-symbol-versions ${LIBRARY} OUTPUT_VARIABLE listing RESULT_VARIABLE result)
+if(result)
+  message(FATAL_ERROR "${NM} cannot read ${LIBRARY}")
+endif()
+string(REGEX MATCHALL "[^\n]+" lines "${listing}")
+set(found)
+foreach(line IN LISTS lines)
+  string(REGEX MATCH "^([^ ]+) (.)" unused "${line}")
+  if(NOT CMAKE_MATCH_1 STREQUAL "VITESSE_0")  # the version itself
+    list(APPEND found ${CMAKE_MATCH_1})
+  endif()
+endforeach()
+list(SORT found)
+file(STRINGS ${LIST} expected REGEX "^[^#]")
+
+set(extra ${found})
+list(REMOVE_ITEM extra ${expected})
+set(missing ${expected})
+list(REMOVE_ITEM missing ${found})
+list(JOIN extra " " extra)
+list(JOIN missing " " missing)
+if(extra OR missing)
+  message(FATAL_ERROR "${LIBRARY}\n exported but not listed: ${extra}\n listed but not exported: ${missing}")
+endif()
+list(LENGTH found count)
+message("${count} symbols, as listed")
