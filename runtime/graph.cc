@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/graph.h"
 
+#include <algorithm>
 #include <cassert>
 
 #include "ops/core/checked.h"
@@ -114,7 +115,7 @@ Value Graph::append(Node node) {
   VIT_CHECK(!node.name.empty(), Code::kModel, "a node of kind ", node_kind_name(node.kind), " has no name");
   VIT_CHECK(node.channels > 0, Code::kModel, node.name, ": expected at least one channel, got ", node.channels);
   const int id = static_cast<int>(nodes_.size());
-  for (const int input : node.inputs) assert(input >= 0 && input < id);
+  assert(std::all_of(node.inputs.begin(), node.inputs.end(), [&](int input) { return input >= 0 && input < id; }));
   VIT_CHECK(names_.emplace(node.name, id).second, Code::kModel, node.name, ": two nodes of the graph have this name");
   nodes_.push_back(std::move(node));
   return Value{id};
