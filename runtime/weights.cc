@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/weights.h"
 
+#include <bit>
 #include <cassert>
 #include <cstring>
 #include <set>
@@ -19,29 +20,29 @@ T load(const uint8_t* from) {
   return value;
 }
 
+/// All bits of the result are set when `condition` holds: a selection that the compiler cannot turn into a branch.
+constexpr uint32_t mask(bool condition) { return 0u - static_cast<uint32_t>(condition); }
+
 /// Exact for every half, in integers that any vector unit has: this runs before a kernel table is chosen. The one float product
 /// is of a subnormal's mantissa (an integer below 1024) and 2^-24, and never makes a float32 subnormal.
 uint32_t half_to_float_bits(uint16_t half) {
   const uint32_t sign = (half & 0x8000u) << 16, magnitude = half & 0x7fffu;
   constexpr uint32_t kRebias = (127u - 15u) << 23, kFirstNormal = 0x400, kInfinity = 0x7c00;
-  const uint32_t normal = (magnitude << 13) + kRebias + (magnitude >= kInfinity ? kRebias : 0);
-  const float small = static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f;
-  uint32_t small_bits;
-  std::memcpy(&small_bits, &small, sizeof small);
-  return sign | (magnitude < kFirstNormal ? small_bits : normal);
+  const uint32_t normal = (magnitude << 13) + kRebias + (kRebias & mask(magnitude >= kInfinity));
+  const uint32_t small = std::bit_cast<uint32_t>(static_cast<float>(static_cast<int32_t>(magnitude)) * 0x1p-24f);
+  const uint32_t is_small = mask(magnitude < kFirstNormal);
+  return sign | (small & is_small) | (normal & ~is_small);
 }
 
 void half_to_float(const uint8_t* from, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits = half_to_float_bits(load<uint16_t>(from + 2 * i));
-    std::memcpy(out + i, &bits, sizeof bits);
+    out[i] = std::bit_cast<float>(half_to_float_bits(load<uint16_t>(from + 2 * i)));
   }
 }
 
 void bfloat_to_float(const uint8_t* from, int64_t count, float* out) {
   for (int64_t i = 0; i < count; ++i) {
-    const uint32_t bits = uint32_t{load<uint16_t>(from + 2 * i)} << 16;
-    std::memcpy(out + i, &bits, sizeof bits);
+    out[i] = std::bit_cast<float>(uint32_t{load<uint16_t>(from + 2 * i)} << 16);
   }
 }
 
@@ -136,6 +137,13 @@ void Weights::require_all_used() const {
   if (first == nullptr) return;
   const std::string others = unused == 1 ? "" : str(" (and ", unused - 1, " more that this model does not use)");
   throw Error(Code::kModel, str(printable(first->name), ": expected no such tensor, the file has ", first->shape, others));
+}
+
+void WeightStore::drop(const Tensor& tensor) const noexcept {
+  for (const Mapping& file : files_) {
+    const Bytes all = file.bytes();
+    if (tensor.bytes.data() >= all.data() && tensor.bytes.data() < all.data() + all.size()) file.drop(tensor.bytes.data(), tensor.bytes.size());
+  }
 }
 
 }  // namespace vit

@@ -36,6 +36,8 @@ class WeightStore {
   void add(Tensor tensor);
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
   const std::vector<Mapping>& files() const { return files_; }
+  /// Tells the kernel that a tensor's bytes were read for the last time; they stay readable.
+  void drop(const Tensor& tensor) const noexcept;
 
  private:
   std::vector<Mapping> files_;
