@@ -8,6 +8,7 @@
 
 #include "runtime/graph.h"
 #include "runtime/image/recipe.h"
+#include "runtime/packed_weights.h"
 #include "runtime/weights.h"
 
 namespace vit {
@@ -46,6 +47,8 @@ class Model {
   const Recipe& recipe() const { return recipe_; }
   const Graph& graph() const { return graph_; }
   const WeightStore& weights() const { return *weights_; }
+  /// Weights packed for kernels, shared by all plans of this model. Thread-safe.
+  PackCache& packs() const { return *packs_; }
 
  private:
   std::string path_;
@@ -53,6 +56,7 @@ class Model {
   Recipe recipe_;
   Graph graph_;
   std::unique_ptr<WeightStore> weights_;
+  std::unique_ptr<PackCache> packs_ = std::make_unique<PackCache>();
 };
 
 }  // namespace vit

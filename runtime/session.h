@@ -11,10 +11,9 @@
 #include "ops/core/team.h"
 #include "ops/pixels.h"
 #include "runtime/model.h"
+#include "runtime/plan.h"
 
 namespace vit {
-
-enum class Backend { kOwn, kOneDnn };
 
 struct SessionOptions {
   int threads = 0;  ///< 0: usable_cpus()

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// Where threads that share images must wait for each other.
+#pragma once
+
+#include <vector>
+
+#include "ops/step.h"
+
+namespace vit {
+
+/// The buffers that a step touches, each with the scope in which it reads them; writes are always to the thread's own rows.
+struct StepAccess {
+  std::vector<Access> reads;
+  std::vector<int> writes;
+};
+
+/// True for each step that needs a barrier before it: it reads rows of other threads that were written since the last one, or
+/// writes rows that other threads may still be reading.
+std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffers);
+
+/// For each step the buffers, out of `candidates`, that nobody touches later and that were only ever read by the rows' own thread.
+std::vector<std::vector<int>> dead_after(const std::vector<StepAccess>& steps, const std::vector<bool>& candidates);
+
+}  // namespace vit

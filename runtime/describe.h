@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+
+#include <string>
+
+#include "runtime/executor.h"
+
+namespace vit {
+
+/// A plan in JSON: instruction set, threads, barriers, memory, and each step with its implementation.
+std::string describe_plan(const Executor& executor, int threads, const std::string& isa);
+
+}  // namespace vit

@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/executor.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <limits>
+
+namespace vit {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t images) {
+  switch (kind) {
+    case BufferKind::kRows: return rows;
+    case BufferKind::kImages: return images;
+    case BufferKind::kKeys:
+    case BufferKind::kValues: return key_rows;
+    default: return 0;
+  }
+}
+
+}  // namespace
+
+Executor::Executor(Plan plan, int threads, const RunHooks& hooks)
+    : plan_(std::move(plan)), threads_(threads), hooks_(hooks), buffers_(plan_.buffers.size()), barrier_(threads) {
+  for (int t = 0; t < threads; ++t) own_.push_back(make_group(1));
+  shared_ = make_group(static_cast<size_t>(threads));
+  times_.resize(static_cast<size_t>(threads) * plan_.steps.size());
+}
+
+Executor::Group Executor::make_group(size_t images) const {
+  Group group;
+  group.images.resize(images);
+  group.rows.assign(static_cast<size_t>(plan_.stages), std::vector<ImageRows>(images));
+  for (auto& stage : group.rows) group.row_lists.push_back(stage.data());
+  return group;
+}
+
+void Executor::place(Group& group, size_t at, const BatchImage& image, int64_t slot, int64_t row, int64_t key_row) const noexcept {
+  group.images[at] = image.run;
+  group.images[at].slot = slot;
+  group.rows[0][at] = {row, image.rows, key_row};
+}
+
+// ---- before a run ----
+
+void Executor::prepare(const std::vector<BatchImage>& batch) {
+  batch_ = batch;
+  // Large images first: what is left for the end, shared by rows, is small.
+  std::stable_sort(batch_.begin(), batch_.end(), [](const BatchImage& a, const BatchImage& b) { return a.rows > b.rows; });
+  const auto count = static_cast<int64_t>(batch_.size());
+  whole_ = count / threads_ * threads_;
+  if (threads_ == 1) whole_ = count;
+
+  int64_t row = 0, key_row = 0;
+  for (int64_t i = whole_; i < count; ++i) {
+    const BatchImage& image = batch_[static_cast<size_t>(i)];
+    place(shared_, static_cast<size_t>(i - whole_), image, i - whole_, row, key_row);
+    row += image.rows;
+    key_row += round_up(image.rows, plan_.key_rows_multiple);
+  }
+  reserve_memory();
+  reserve_steps();
+}
+
+void Executor::reserve_memory() {
+  const int64_t rows = batch_.empty() ? 0 : batch_[0].rows, slots = std::min<int64_t>(static_cast<int64_t>(batch_.size()), threads_);
+  int64_t total = 0, scratch = 0;
+  for (const BatchImage& image : batch_) total += image.rows;
+  if (rows > max_rows_ || slots > slots_) {
+    max_rows_ = std::max(rows, max_rows_), slots_ = std::max(slots, slots_);
+    max_key_rows_ = round_up(max_rows_, plan_.key_rows_multiple);
+    int64_t floats = 0;
+    std::vector<int64_t> offsets;
+    for (const PlanBuffer& b : plan_.buffers) {
+      offsets.push_back(floats);
+      floats += round_up(row_count(b.kind, max_rows_ * slots_, max_key_rows_ * slots_, slots_) * b.stride, 16);
+    }
+    arena_ = Buffer<float>();  // freed before the larger one is asked for
+    arena_ = Buffer<float>(floats);
+    for (size_t b = 0; b < plan_.buffers.size(); ++b)
+      if (row_count(plan_.buffers[b].kind, 1, 1, 1) > 0) buffers_[b] = arena_.data() + offsets[b];
+    tokens_ = Buffer<TokenInfo>(max_rows_ * slots_ * plan_.stages);
+    token_lists_.clear();
+    for (int stage = 0; stage < plan_.stages; ++stage) token_lists_.push_back(tokens_.data() + stage * max_rows_ * slots_);
+    for (const auto& step : plan_.steps) scratch = std::max(scratch, step->scratch_floats(max_rows_));
+    scratch_floats_ = round_up(scratch, 32) + 32;  // a cache line pair between threads
+    scratch_ = Buffer<float>(scratch_floats_ * threads_);
+  }
+  const auto images = static_cast<int64_t>(batch_.size());
+  if (total > result_rows_ || images > result_images_) {
+    result_rows_ = std::max(total, result_rows_), result_images_ = std::max(images, result_images_);
+    int64_t floats = 0;
+    const auto size = [&](const PlanResult& r) { return r.channels * (r.domain == Domain::kImages ? result_images_ : result_rows_); };
+    for (const PlanResult& r : plan_.results) floats += round_up(size(r), 16);
+    results_ = Buffer<float>(floats);
+    float* at = results_.data();
+    for (const PlanResult& r : plan_.results) {
+      buffers_[static_cast<size_t>(r.buffer.id)] = at;
+      at += round_up(size(r), 16);
+    }
+  }
+}
+
+void Executor::reserve_steps() {
+  const auto reserve = [&](const Pass& pass) {
+    for (const auto& step : plan_.steps)
+      pass.for_each(step->work, [&](int image, int64_t begin, int64_t end) { step->reserve(end - begin, pass.rows[0][image].count); });
+  };
+  Pass pass;
+  for (int64_t i = 0; i < whole_; ++i) {
+    place(own_[0], 0, batch_[static_cast<size_t>(i)], 0, 0, 0);
+    pass.images = own_[0].images.data(), pass.image_count = 1, pass.rows = own_[0].row_lists.data();
+    reserve(pass);
+  }
+  pass.images = shared_.images.data(), pass.image_count = static_cast<int>(static_cast<int64_t>(batch_.size()) - whole_);
+  pass.rows = shared_.row_lists.data(), pass.threads = threads_;
+  for (pass.thread = 0; pass.thread < threads_; ++pass.thread) reserve(pass);
+}
+
+// ---- a run ----
+
+void Executor::run(Team& team) noexcept {
+  next_.store(0, std::memory_order_relaxed);
+  barriers_passed_.store(0, std::memory_order_relaxed);
+  if (hooks_.poison) std::fill(arena_.begin(), arena_.end(), std::numeric_limits<float>::quiet_NaN());
+  team.run(threads_, [](void* self, int thread) noexcept { static_cast<Executor*>(self)->work(thread); }, this);
+  ++runs_;
+  counters_ = {1, barriers_passed_.load(std::memory_order_relaxed), static_cast<int>(plan_.steps.size())};
+}
+
+void Executor::work(int thread) noexcept {
+  Group& own = own_[static_cast<size_t>(thread)];
+  for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < whole_;) {
+    place(own, 0, batch_[static_cast<size_t>(i)], thread, thread * max_rows_, thread * max_key_rows_);
+    run_steps(own, 1, thread, 0, 1);
+  }
+  const auto left = static_cast<int>(static_cast<int64_t>(batch_.size()) - whole_);
+  if (left == 0) return;
+  if (whole_ > 0) {  // the shared images take rows of the buffers that others' own images stood in
+    barrier_.wait();
+    if (thread == 0) barriers_passed_.fetch_add(1, std::memory_order_relaxed);
+  }
+  run_steps(shared_, left, thread, thread, threads_);
+}
+
+void Executor::run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept {
+  Pass pass;
+  pass.thread = team_thread, pass.threads = team_threads;
+  pass.images = group.images.data(), pass.image_count = image_count;
+  pass.rows = group.row_lists.data(), pass.tokens = token_lists_.data();
+  pass.buffers = buffers_.data();
+  pass.scratch = scratch_.data() + thread * scratch_floats_;
+  for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
+    const auto at = static_cast<size_t>(s);
+    const auto begin = hooks_.profile ? Clock::now() : Clock::time_point();
+    if (hooks_.before_step != nullptr) hooks_.before_step(thread, s);
+    if (plan_.barrier_before[at] && team_threads > 1) {
+      barrier_.wait();
+      if (team_thread == 0) barriers_passed_.fetch_add(1, std::memory_order_relaxed);
+    }
+    plan_.steps[at]->run(pass);
+    if (hooks_.poison) poison_dead(pass, s);
+    if (hooks_.profile) {
+      StepTime& time = times_[static_cast<size_t>(thread) * plan_.steps.size() + at];
+      time.microseconds += std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
+      time.operations += plan_.steps[at]->operations(pass);
+    }
+  }
+}
+
+void Executor::poison_dead(const Pass& pass, int step) const noexcept {
+  for (const int buffer : plan_.dead_after[static_cast<size_t>(step)]) {
+    const BufferRef dead{buffer, plan_.buffers[static_cast<size_t>(buffer)].stride};
+    pass.for_each({Over::kRows, plan_.steps[static_cast<size_t>(step)]->work.stage, 0}, [&](int, int64_t begin, int64_t end) {
+      std::fill(pass.row(dead, begin), pass.row(dead, end), std::numeric_limits<float>::quiet_NaN());
+    });
+  }
+}
+
+}  // namespace vit

@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/packed_weights.h"
+
+#include <algorithm>
+
+namespace vit {
+namespace {
+
+/// Writes rows [first, first + count) of parts that are stacked by rows.
+void stacked_rows(const std::vector<Tensor>& parts, int64_t in, int64_t first, int64_t count, float* to) {
+  for (const Tensor& part : parts) {
+    const int64_t rows = part.shape[0], begin = std::clamp<int64_t>(first, 0, rows), end = std::clamp<int64_t>(first + count, 0, rows);
+    if (begin < end) part.to_float(begin * in, (end - begin) * in, to + (begin - first) * in);
+    first -= rows;
+  }
+}
+
+void stacked_bias(const LinearWeights& linear, float* to) {
+  for (size_t i = 0; i < linear.weight.size(); ++i) {
+    const int64_t rows = linear.weight[i].shape[0];
+    if (i < linear.bias.size() && linear.bias[i]) linear.bias[i].to_float(0, rows, to);
+    to += rows;
+  }
+}
+
+}  // namespace
+
+std::shared_ptr<const PackedLinear> PackCache::get(const std::string& key, const std::function<PackedLinear()>& make) {
+  const std::lock_guard lock(mutex_);
+  std::weak_ptr<const PackedLinear>& known = packed_[key];
+  if (auto packed = known.lock()) return packed;
+  auto packed = std::make_shared<const PackedLinear>(make());
+  known = packed;
+  return packed;
+}
+
+PackedLinear pack_node(const Node& node, const WeightStore& store, int64_t panel) {
+  const LinearWeights& linear = node.linear;
+  PackedLinear packed = pack_linear(
+      linear.in, linear.out, panel,
+      [&](int64_t first, int64_t count, float* to) { stacked_rows(linear.weight, linear.in, first, count, to); },
+      [&](float* to) { stacked_bias(linear, to); });
+  for (const Tensor& part : linear.weight) store.drop(part);
+  return packed;
+}
+
+PackedLinear pack_patches_for_planes(const Node& node, int64_t panel) {
+  const Tensor& weight = node.linear.weight[0];
+  const int64_t out = weight.shape[0], in = weight.shape.elements() / out;
+  return pack_linear(
+      in, out, panel, [&](int64_t first, int64_t count, float* to) { weight.to_float(first * in, count * in, to); },
+      [&](float* to) { stacked_bias(node.linear, to); });
+}
+
+PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Normalisation& normalisation) {
+  const Tensor& weight = node.linear.weight[0];
+  const int64_t out = weight.shape[0], in = weight.shape.elements() / out, cells = in / 3;
+  std::vector<float> bias(static_cast<size_t>(out)), channel_row(static_cast<size_t>(in));
+  stacked_bias(node.linear, bias.data());
+  PackedLinear packed = pack_linear(
+      in, out, panel,
+      [&](int64_t first, int64_t count, float* to) {
+        for (int64_t o = first; o < first + count; ++o, to += in) {
+          weight.to_float(o * in, in, channel_row.data());
+          double shift = 0;
+          for (int64_t c = 0; c < 3; ++c)
+            for (int64_t cell = 0; cell < cells; ++cell) {
+              const double w = channel_row[static_cast<size_t>(c * cells + cell)];
+              to[cell * 3 + c] = static_cast<float>(w * normalisation.scale[c]);
+              shift += w * normalisation.shift[c];
+            }
+          bias[static_cast<size_t>(o)] = static_cast<float>(bias[static_cast<size_t>(o)] + shift);
+        }
+      },
+      nullptr);
+  std::copy(bias.begin(), bias.end(), packed.bias.begin());
+  return packed;
+}
+
+std::vector<float> floats_of(const Tensor& tensor) {
+  std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
+  tensor.to_float(0, tensor.shape.elements(), values.data());
+  return values;
+}
+
+std::shared_ptr<const Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel) {
+  const int64_t channels = tensor.shape.elements();
+  return std::make_shared<const Buffer<float>>(pad_to_panels(channels, panel, [&](float* to) { tensor.to_float(0, channels, to); }));
+}
+
+}  // namespace vit

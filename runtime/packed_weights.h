@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// Weights as kernels read them, made once a model and shared by the plans that use them.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "ops/pixels.h"
+#include "quant/pack.h"
+#include "runtime/graph.h"
+
+namespace vit {
+
+/// Packed weights by node and layout. Holds nothing alive: what no plan uses any more is freed. Thread-safe.
+class PackCache {
+ public:
+  std::shared_ptr<const PackedLinear> get(const std::string& key, const std::function<PackedLinear()>& make);
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, std::weak_ptr<const PackedLinear>> packed_;
+};
+
+/// A linear node's weights. The pages of the file are dropped as soon as they are packed.
+PackedLinear pack_node(const Node& node, const WeightStore& store, int64_t panel);
+/// The patch projection for float planes: columns in (c, ky, kx) order, as the file has them.
+PackedLinear pack_patches_for_planes(const Node& node, int64_t panel);
+/// The patch projection for 8-bit RGB: columns in (ky, kx, c) order; scale and shift of `normalisation` folded in, in double.
+PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Normalisation& normalisation);
+
+/// All of a small tensor as float32.
+std::vector<float> floats_of(const Tensor& tensor);
+/// The same, padded with zeros to whole panels, for kernels that read whole vectors.
+std::shared_ptr<const Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel);
+
+}  // namespace vit

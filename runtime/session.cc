@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/session.h"
+
+#include <algorithm>
+#include <map>
+
+#include "ops/core/error.h"
+#include "runtime/describe.h"
+#include "runtime/executor.h"
+
+namespace vit {
+
+struct Session::State {
+  std::shared_ptr<const Model> model;
+  SessionOptions options;
+  Isa isa = Isa::kSse2;
+  int threads = 1;
+  std::unique_ptr<Team> team;
+  std::map<std::pair<Output, bool>, std::unique_ptr<Executor>> executors;  ///< by output and whether pixels come in
+  std::map<std::pair<int64_t, int64_t>, std::vector<float>> positions;    ///< interpolated tables by grid
+  Executor* last = nullptr;
+  Output last_want = Output::kLogits;
+  std::vector<BatchImage> batch;
+
+  Executor& executor(Output want, bool pixels);
+  const float* positions_for(const Plan& plan, const BatchImage& image);
+  BatchImage image_of(const Plan& plan, int64_t height, int64_t width) const;
+  void run(Executor& executor, Output want);
+  ResultView view(size_t index) const;
+};
+
+Executor& Session::State::executor(Output want, bool pixels) {
+  std::unique_ptr<Executor>& known = executors[{want, pixels}];
+  if (!known) {
+    Plan plan = compile(*model, {&kernels(isa), options.backend, want, pixels, options.taps});
+    known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
+  }
+  return *known;
+}
+
+/// The table as it is stored, or interpolated as the container does it; kept for the next image of this grid.
+const float* Session::State::positions_for(const Plan& plan, const BatchImage& image) {
+  if (plan.positions == nullptr) return nullptr;
+  const PositionWeights& p = *plan.positions;
+  const int64_t cells = p.grid_height * p.grid_width, gh = image.run.grid_height, gw = image.run.grid_width;
+  std::vector<float>& table = positions[{gh, gw}];
+  if (table.empty() && gh * gw > 0) {
+    const bool stored = gh == p.rule.native_height && gw == p.rule.native_width;
+    const int64_t channels = plan.embed_dim;
+    std::vector<float> original(static_cast<size_t>(cells * channels));
+    p.table.to_float(p.first_row * channels, cells * channels, original.data());
+    if (stored) {
+      table = std::move(original);
+    } else {
+      table.resize(static_cast<size_t>(gh * gw * channels));
+      interpolate_positions(original.data(), p.grid_height, p.grid_width, channels, p.rule, gh, gw, table.data());
+    }
+  }
+  return table.data();
+}
+
+/// The part of a BatchImage that its size tells.
+BatchImage Session::State::image_of(const Plan& plan, int64_t height, int64_t width) const {
+  BatchImage image;
+  image.run.index = static_cast<int64_t>(batch.size());
+  image.run.result_row = batch.empty() ? 0 : batch.back().run.result_row + batch.back().rows;
+  image.run.grid_height = height / plan.patch_height, image.run.grid_width = width / plan.patch_width;
+  image.rows = plan.prefix_rows + image.run.grid_height * image.run.grid_width;
+  return image;
+}
+
+void Session::State::run(Executor& executor_, Output want) {
+  executor_.prepare(batch);
+  executor_.run(*team);
+  last = &executor_;
+  last_want = want;
+}
+
+Session::Session(std::shared_ptr<const Model> model, const SessionOptions& options) : state_(std::make_unique<State>()) {
+  state_->model = std::move(model);
+  state_->options = options;
+  state_->isa = choose_isa(options.isa);
+  state_->threads = options.threads > 0 ? options.threads : usable_cpus();
+  state_->team = make_team(options.team, state_->threads);
+}
+Session::~Session() = default;
+Session::Session(Session&&) noexcept = default;
+
+void Session::run(std::span<const PixelView> images, Output want) {
+  VIT_CHECK(!images.empty(), Code::kArgument, "a run: expected at least one image, got none");
+  const int64_t channels = model().config().channels;
+  VIT_CHECK(channels == 3, Code::kArgument, "this model expects ", channels, " channels; pictures have 3: run it on a float input");
+  Executor& executor = state_->executor(want, true);
+  state_->batch.clear();
+  for (const PixelView& pixels : images) {
+    BatchImage image = state_->image_of(executor.plan(), pixels.height, pixels.width);
+    image.run.pixels = pixels;
+    image.run.positions = state_->positions_for(executor.plan(), image);
+    state_->batch.push_back(image);
+  }
+  state_->run(executor, want);
+}
+
+void Session::run(const float* input, int64_t batch, int64_t height, int64_t width, Output want) {
+  VIT_CHECK(batch > 0, Code::kArgument, "a run: expected at least one image, got none");
+  Executor& executor = state_->executor(want, false);
+  state_->batch.clear();
+  for (int64_t i = 0; i < batch; ++i) {
+    BatchImage image = state_->image_of(executor.plan(), height, width);
+    image.run.planes = input + i * executor.plan().image_channels * height * width;
+    image.run.plane_height = height, image.run.plane_width = width;
+    image.run.positions = state_->positions_for(executor.plan(), image);
+    state_->batch.push_back(image);
+  }
+  state_->run(executor, want);
+}
+
+/// [B, C] for images; for rows [B, T, C] when all images have T, else [all rows, C].
+ResultView Session::State::view(size_t index) const {
+  const PlanResult& result = last->plan().results[index];
+  const auto images = static_cast<int64_t>(batch.size());
+  int64_t rows = 0;
+  bool same = true;
+  for (const BatchImage& image : batch) rows += image.rows, same &= image.rows == batch[0].rows;
+  Shape shape{images, result.channels};
+  if (result.domain == Domain::kRows) shape = same ? Shape{images, batch[0].rows, result.channels} : Shape{rows, result.channels};
+  return {last->result(index), shape};
+}
+
+ResultView Session::output() const {
+  VIT_CHECK(state_->last != nullptr, Code::kArgument, "output: nothing was run yet");
+  return state_->view(0);
+}
+
+ResultView Session::tap(const std::string& name) const {
+  VIT_CHECK(state_->last != nullptr, Code::kArgument, "tap ", name, ": nothing was run yet");
+  const std::vector<PlanResult>& results = state_->last->plan().results;
+  for (size_t i = 1; i < results.size(); ++i)
+    if (results[i].node == name) return state_->view(i);
+  throw Error(Code::kArgument, str("tap ", name, ": expected a name that the session was created with"));
+}
+
+Shape Session::output_shape(Output want, int64_t batch, int64_t height, int64_t width) const {
+  const Graph& graph = model().graph();
+  const int id = graph.output(want);
+  VIT_CHECK(id >= 0, Code::kArgument, "this model has no ", output_name(want), ": it has no classifier");
+  const Node& node = graph.nodes()[static_cast<size_t>(id)];
+  if (node.domain == Domain::kImages) return {batch, node.channels};
+  const ModelConfig& config = model().config();
+  int64_t rows = height / config.patch_height * (width / config.patch_width);
+  for (const Node& n : graph.nodes()) rows += static_cast<int64_t>(n.prefix.size());
+  return {batch, rows, node.channels};
+}
+
+const Model& Session::model() const { return *state_->model; }
+int Session::threads() const { return state_->threads; }
+Isa Session::isa() const { return state_->isa; }
+
+Session::Counters Session::counters() const {
+  if (state_->last == nullptr) return {};
+  const RunCounters& c = state_->last->counters();
+  return {c.regions, c.barriers, c.steps};
+}
+
+std::vector<StepProfile> Session::profile() const {
+  std::vector<StepProfile> profile;
+  if (state_->last == nullptr) return profile;
+  const Executor& executor = *state_->last;
+  for (int s = 0; s < static_cast<int>(executor.plan().steps.size()); ++s) {
+    const Step& step = *executor.plan().steps[static_cast<size_t>(s)];
+    StepProfile p{step.name, step.implementation, executor.runs(), 0, 0};
+    for (int t = 0; t < state_->threads; ++t) {
+      p.microseconds = std::max(p.microseconds, executor.time(t, s).microseconds);
+      p.operations += executor.time(t, s).operations;
+    }
+    profile.push_back(std::move(p));
+  }
+  return profile;
+}
+
+std::string Session::describe_plan() const {
+  const bool classifier = model().graph().output(Output::kLogits) >= 0;
+  Executor& executor = state_->last != nullptr ? *state_->last : state_->executor(classifier ? Output::kLogits : Output::kEmbedding, true);
+  return vit::describe_plan(executor, state_->threads, isa_name(state_->isa));
+}
+
+}  // namespace vit
