@@ -4,6 +4,7 @@
 #include "ops/kernels/activation-inl.h"
 #include "ops/kernels/layout-inl.h"
 #include "ops/kernels/matmul-inl.h"
+#include "ops/kernels/resize-inl.h"
 #include "ops/kernels/row-inl.h"
 
 #define VIT_STRING_OF(x) #x

@@ -13,56 +13,62 @@
 namespace vit {
 namespace {
 
-constexpr int kResizeBlock = 16;  ///< rows that are transposed together; one 16-byte register high
-
-#if defined(__AVX512BW__)
-constexpr int kResizeLanes = 16;
-#elif defined(__AVX2__)
-constexpr int kResizeLanes = 8;
-#else
-constexpr int kResizeLanes = 4;
-#endif
-
+constexpr int kResizeBlock = 16;  ///< rows that are transposed together: a 16-byte register's height
 typedef uint8_t Bytes16 __attribute__((vector_size(16)));
-typedef int32_t ResizeVec __attribute__((vector_size(4 * kResizeLanes)));
 
-/// kResizeLanes bytes widened to 32 bits.
-inline ResizeVec widen_bytes(const uint8_t* src) {
-#if defined(__AVX512BW__)
-  __m128i bytes;
-  memcpy(&bytes, src, 16);
-  return (ResizeVec)_mm512_cvtepu8_epi32(bytes);
-#elif defined(__AVX2__)
-  return (ResizeVec)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)src));
-#else
-  uint32_t bytes;
-  memcpy(&bytes, src, 4);
-  const Bytes16 zero = {};
-  Bytes16 v = (Bytes16)(uint32_t __attribute__((vector_size(16)))){bytes, 0, 0, 0};
-  v = __builtin_shuffle(v, zero, (Bytes16){0, 16, 16, 16, 1, 16, 16, 16, 2, 16, 16, 16, 3, 16, 16, 16});
-  return (ResizeVec)v;
-#endif
-}
-
-/// Sums of a vector of bytes, and of one byte: what weigh() is written for.
+/// 32-bit sums of neighbouring bytes: what weigh() is written for. load() widens; store() clips to 0..255.
 struct VectorLanes {
-  static constexpr int kWidth = kResizeLanes;
-  typedef ResizeVec Sum;
-  static Sum load(const uint8_t* src) { return widen_bytes(src); }
-  static void store_clipped(uint8_t* dst, Sum v) {
-    v = v < 0 ? v ^ v : v;  // false when a vector is compared: each lane for itself
-    v = v > 255 ? (v ^ v) + 255 : v;
-    int32_t lanes[kWidth];
-    memcpy(lanes, &v, sizeof(v));
-    for (int i = 0; i < kWidth; ++i) dst[i] = (uint8_t)lanes[i];
+#if defined(__AVX512BW__)
+  static constexpr int kWidth = 16;
+  typedef int32_t Sum __attribute__((vector_size(64)));
+  static Sum load(const uint8_t* src) {
+    return (Sum)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)src));
   }
+  static void store(uint8_t* dst, Sum v) {
+    const __m512i positive = _mm512_max_epi32((__m512i)v, _mm512_setzero_si512());
+    _mm_storeu_si128((__m128i*)dst, _mm512_cvtusepi32_epi8(positive));
+  }
+#elif defined(__AVX2__)
+  static constexpr int kWidth = 8;
+  typedef int32_t Sum __attribute__((vector_size(32)));
+  static Sum load(const uint8_t* src) { return (Sum)_mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i*)src)); }
+  static void store(uint8_t* dst, Sum v) {
+    const __m128i words = _mm_packs_epi32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
+    _mm_storel_epi64((__m128i*)dst, _mm_packus_epi16(words, words));
+  }
+#elif defined(__SSE2__)
+  static constexpr int kWidth = 4;
+  typedef int32_t Sum __attribute__((vector_size(16)));
+  static Sum load(const uint8_t* src) {
+    int32_t bytes;
+    memcpy(&bytes, src, 4);
+    const __m128i zero = _mm_setzero_si128();
+    return (Sum)_mm_unpacklo_epi16(_mm_unpacklo_epi8(_mm_cvtsi32_si128(bytes), zero), zero);
+  }
+  static void store(uint8_t* dst, Sum v) {
+    const __m128i words = _mm_packs_epi32((__m128i)v, (__m128i)v);
+    const int32_t bytes = _mm_cvtsi128_si32(_mm_packus_epi16(words, words));
+    memcpy(dst, &bytes, 4);
+  }
+#else
+  static constexpr int kWidth = 16;
+  typedef int32_t Sum __attribute__((vector_size(64)));
+  static Sum load(const uint8_t* src) {
+    Sum v;
+    for (int i = 0; i < kWidth; ++i) v[i] = src[i];
+    return v;
+  }
+  static void store(uint8_t* dst, Sum v) {
+    for (int i = 0; i < kWidth; ++i) dst[i] = (uint8_t)(v[i] < 0 ? 0 : v[i] > 255 ? 255 : v[i]);
+  }
+#endif
 };
 
 struct OneLane {
   static constexpr int kWidth = 1;
   typedef int32_t Sum;
   static Sum load(const uint8_t* src) { return *src; }
-  static void store_clipped(uint8_t* dst, Sum v) { *dst = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
+  static void store(uint8_t* dst, Sum v) { *dst = (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v); }
 };
 
 /// Count vectors of the weighted sum, held in registers over all taps.
@@ -72,7 +78,7 @@ inline void weigh(const uint8_t* src, int64_t stride, const int32_t* weights, in
   for (int i = 0; i < Count; ++i) sum[i] = (typename Lanes::Sum){} + (1 << 21);
   for (int64_t t = 0; t < taps; ++t, src += stride)
     for (int i = 0; i < Count; ++i) sum[i] += Lanes::load(src + i * Lanes::kWidth) * weights[t];
-  for (int i = 0; i < Count; ++i) Lanes::store_clipped(dst + i * Lanes::kWidth, sum[i] >> 22);
+  for (int i = 0; i < Count; ++i) Lanes::store(dst + i * Lanes::kWidth, sum[i] >> 22);
 }
 
 /// dst[i] = clip((2^21 + sum over t of src[t * stride + i] * weights[t]) >> 22), i in [0, bytes)       Pillow's Resample.c
@@ -82,14 +88,15 @@ inline void weigh(const uint8_t* src, int64_t stride, const int32_t* weights, in
 /// them instead of having a tail.
 void resize_rows(const uint8_t* src, int64_t stride, const int32_t* weights, int64_t taps, int64_t bytes, uint8_t* dst) noexcept {
   assert(taps >= 1 && bytes >= 1);
-  constexpr int kMany = kResizeLanes == 4 ? 4 : 48 / kResizeLanes;  // 48: a transposed pixel; SSE2 has 16 registers
-  constexpr int64_t kManyBytes = kMany * kResizeLanes;
+  constexpr int kLanesWide = VectorLanes::kWidth;
+  constexpr int kMany = kLanesWide == 4 ? 4 : 48 / kLanesWide;  // 48: a transposed pixel; SSE2 has too few registers for it
+  constexpr int64_t kManyBytes = kMany * kLanesWide;
   int64_t i = 0;
   for (; i + kManyBytes <= bytes; i += kManyBytes) weigh<VectorLanes, kMany>(src + i, stride, weights, taps, dst + i);
-  for (; i + kResizeLanes <= bytes; i += kResizeLanes) weigh<VectorLanes, 1>(src + i, stride, weights, taps, dst + i);
+  for (; i + kLanesWide <= bytes; i += kLanesWide) weigh<VectorLanes, 1>(src + i, stride, weights, taps, dst + i);
   if (i == bytes) return;
-  if (bytes >= kResizeLanes) {
-    i = bytes - kResizeLanes;
+  if (bytes >= kLanesWide) {
+    i = bytes - kLanesWide;
     weigh<VectorLanes, 1>(src + i, stride, weights, taps, dst + i);
   } else {
     for (; i < bytes; ++i) weigh<OneLane, 1>(src + i, stride, weights, taps, dst + i);
