@@ -13,6 +13,8 @@
 
 namespace vit {
 
+struct ModelFiles;
+
 /// A file of a model in memory; `name` as in the model's folder.
 struct NamedBytes {
   std::string name;
@@ -51,6 +53,7 @@ class Model {
   PackCache& packs() const { return *packs_; }
 
  private:
+  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files);
   std::string path_;
   ModelConfig config_;
   Recipe recipe_;

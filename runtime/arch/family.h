@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a configuration and its tensors to a graph: which families there are, and who builds them.
+#pragma once
+
+#include "runtime/graph.h"
+#include "runtime/io/json_fields.h"
+#include "runtime/model.h"
+
+namespace vit {
+
+struct BuiltModel {
+  ModelConfig config;
+  Graph graph;
+};
+
+/// Builds the graph of the family that config.json names. Every number is checked against the tensors, every tensor is accounted for.
+/// Throws Error(kModel): one sentence that names the field or the tensor.
+BuiltModel build_model(const JsonFields& config, const WeightStore& store);
+
+/// The families, one page each.
+BuiltModel build_hf_vit(const JsonFields& config, const WeightStore& store);
+BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
+
+}  // namespace vit

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the pages of Hugging Face's plain ViTs share: weights under their several names, and the steps that are the same in all of them.
+#pragma once
+
+#include <initializer_list>
+#include <string>
+
+#include "runtime/arch/hf_config.h"
+#include "runtime/graph.h"
+
+namespace vit {
+
+enum class Bias { kYes, kNo };
+
+/// Which of several names of one layer the file has; the first when it has none of them, so that a sentence names that one.
+std::string name_in_file(const Weights& w, std::initializer_list<const char*> names);
+
+/// `prefix` when the file's embeddings stand under it, else nothing: base models are saved without the prefix of the others.
+std::string prefix_in_file(const WeightStore& store, const std::string& prefix);
+
+LinearWeights linear_weights(const Weights& w, const std::string& name, int64_t out, int64_t in, Bias bias = Bias::kYes);
+/// Weight and bias, or gamma and beta as files that came from TensorFlow have them.
+NormWeights norm_weights(const Weights& w, const std::string& name, int64_t channels);
+/// Several layers of one input as one, outputs in order.
+LinearWeights stacked(std::initializer_list<LinearWeights> parts);
+
+/// Throws unless `name`, if the file has it, is of this shape; the sentence names the configuration's `field`, which says so.
+void cross_check(const JsonFields& config, const char* field, const Weights& w, const std::string& name, const Shape& shape);
+
+/// The layers' common prefix in the file ("encoder.layer." or "layers."), after comparing their number with num_hidden_layers.
+std::string layers_in_file(const JsonFields& config, const WeightStore& store, const std::string& body, int64_t depth);
+
+/// How a class of transformers takes its positions when an image has the model's own size.
+enum class NativePositions {
+  kAsStored,  ///< always as they stand
+  kIfSquare   ///< only for square images; others are resampled from the square as which the table is seen
+};
+
+/// Patches with their positions, after the class token and the registers: patch_embed, positions, tokens. w: the body's weights.
+Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig& c, NativePositions native, bool antialias);
+
+/// norm, queries, keys and values, attention, projection; without the residual. w: the layer's weights.
+Value self_attention(Graph& g, Value x, const JsonFields& config, const Weights& w, const HfConfig& c, const std::string& block);
+
+}  // namespace vit

@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/model.h"
+
+#include "ops/core/error.h"
+#include "runtime/arch/family.h"
+#include "runtime/io/model_folder.h"
+
+namespace vit {
+namespace {
+
+Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
+  if (!files.preprocessor) return default_recipe(config.family, config.image_height, config.image_width);
+  const Json json = parse_json(files.preprocessor.text, files.preprocessor.path);
+  Recipe recipe = recipe_from_preprocessor(json, files.preprocessor.path, config.family);
+  const auto size = recipe.fixed_size();
+  VIT_CHECK(!size || (size->height >= config.patch_height && size->width >= config.patch_width), Code::kModel, files.preprocessor.path,
+            ": size: expected pictures of at least one patch, ", config.patch_height, " x ", config.patch_width, ", found ", size->height, " x ",
+            size->width);
+  return recipe;
+}
+
+}  // namespace
+
+std::shared_ptr<const Model> Model::open(const std::string& path, const ModelOptions& options) {
+  return read(path, open_model_files(path, options));
+}
+
+std::shared_ptr<const Model> Model::open(const std::string& path, const std::vector<NamedBytes>& files, const ModelOptions& options) {
+  return read(path, open_model_files(path, files, options));
+}
+
+std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files) {
+  const Json json = parse_json(files.config.text, files.config.path);
+  BuiltModel built = build_model(JsonFields(json, files.config.path), *files.weights);
+  const auto model = std::make_shared<Model>();
+  model->path_ = path;
+  model->recipe_ = make_recipe(files, built.config);
+  model->config_ = std::move(built.config);
+  model->graph_ = std::move(built.graph);
+  model->weights_ = std::move(files.weights);
+  return model;
+}
+
+}  // namespace vit
