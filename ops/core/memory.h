@@ -42,7 +42,7 @@ template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(int64_t count) : raw_(static_cast<size_t>(count) * sizeof(T)), count_(count) {}
+  explicit Buffer(int64_t count) : raw_(bytes_of(count)), count_(count) {}
   T* data() const { return static_cast<T*>(raw_.data()); }
   T& operator[](int64_t i) const { return data()[i]; }
   int64_t size() const { return count_; }
@@ -50,6 +50,12 @@ class Buffer {
   T* end() const { return data() + count_; }
 
  private:
+  /// A product that does not fit becomes a size that cannot be had.
+  static size_t bytes_of(int64_t count) {
+    size_t bytes = 0;
+    return __builtin_mul_overflow(count, sizeof(T), &bytes) ? SIZE_MAX : bytes;
+  }
+
   RawBuffer raw_;
   int64_t count_ = 0;
 };
