@@ -2,6 +2,7 @@
 # An object compiled for one instruction set lets exactly one symbol out: its table. A second one, or a weak one (an inline function or
 # a template that the linker merges with everybody else's), could bring that set's instructions into code that runs on every CPU.
 set(wrong FALSE)
+string(REPLACE "|" ";" OBJECTS "${OBJECTS}")
 list(LENGTH OBJECTS count)
 if(count EQUAL 0)
   message(FATAL_ERROR "no kernel objects were given")
@@ -12,7 +13,7 @@ foreach(object IN LISTS OBJECTS)
     message(FATAL_ERROR "${NM} cannot read ${object}")
   endif()
   string(REGEX MATCHALL "[^\n]+" symbols "${listing}")
-  # DW.ref.* and the like would be weak data; letters V, W, u mark what may be merged.
+  # The letters V, W and u mark what the linker merges.
   set(tables 0)
   foreach(symbol IN LISTS symbols)
     if(symbol MATCHES "^[0-9a-f]* +[VvWwu] ")
