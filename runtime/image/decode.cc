@@ -82,6 +82,7 @@ bool is_pnm(Bytes file) {
 Pixels decode_upright(const DecodeJob& job) {
   VIT_CHECK(!job.file.empty(), Code::kImage, job.name, ": expected an image, the file is empty");
   const std::string_view text = head(job.file);
+  if (looks_like_tga(job.file)) return decode_tga(job);  // first: its header may begin as a cursor's does, no other's as a whole TGA header
   std::string found;
   for (const Signature& s : kSignatures) {
     if (text.size() < s.offset || !text.substr(s.offset).starts_with(s.bytes)) continue;
@@ -90,8 +91,7 @@ Pixels decode_upright(const DecodeJob& job) {
     found = s.meaning;
     break;
   }
-  if (found.empty() && is_pnm(job.file)) return decode_pnm(job);
-  if (found.empty() && looks_like_tga(job.file)) return decode_tga(job);
+  if (is_pnm(job.file)) return decode_pnm(job);
   throw Error(Code::kImage, str(job.name, ": expected a JPEG, PNG, WebP, BMP, PNM or TGA image, found ", found.empty() ? describe(job.file) : found));
 }
 

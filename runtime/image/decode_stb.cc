@@ -202,15 +202,15 @@ bool looks_like_tga(Bytes file) {
   if (h.kind() < 1 || h.kind() > 3 || h.type > 11 || h.palette_type != (palette ? 1 : 0) || (h.flags & 0xc0)) return false;
   if (!palette && (h.palette_start || h.palette_length || h.palette_bits)) return false;
   if (palette && (h.bits != 8 || h.palette_length == 0)) return false;
-  return h.width > 0 && h.height > 0 && (h.bits == 8 || h.bits == 16 || h.bits == 24 || h.bits == 32);
+  return h.width > 0 && h.height > 0 && (h.bits == 1 || h.bits == 8 || h.bits == 15 || h.bits == 16 || h.bits == 24 || h.bits == 32);
 }
 
 Pixels decode_tga(const DecodeJob& job) {
   const TgaHeader h = read_tga_header(job.file);
   const bool readable = h.kind() == 1   ? h.palette_start == 0 && (h.palette_bits == 24 || h.palette_bits == 32)
                         : h.kind() == 2 ? h.bits == 24 || h.bits == 32
-                                        : h.bits == 8;
-  VIT_CHECK(readable, Code::kImage, job.name, ": expected a TGA of 8-bit gray, or of 24 or 32 bits in its pixels or its whole palette, found kind ",
+                                        : h.bits == 8 || h.bits == 16;
+  VIT_CHECK(readable, Code::kImage, job.name, ": expected a TGA of 8-bit gray with or without alpha, or of 24 or 32 bits in its pixels or its whole palette, found kind ",
             h.type, ", ", h.bits, " bits a pixel and ", h.palette_bits, " in the palette");
   VIT_CHECK(!(h.flags & 0x10), Code::kImage, job.name, ": expected a TGA stored from left to right, found right to left");
   Pixels pixels = allocate_pixels(job, h.width, h.height);
