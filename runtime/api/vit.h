@@ -87,8 +87,9 @@ typedef struct vit_model_info {
   size_t embed_dim;    /**< channels of a token and of an embedding */
   size_t height, width, channels; /**< of the input that the model was made for, in pixels */
   size_t patch_height, patch_width;
+  size_t input_height, input_width; /**< of the pixels that its preprocessing gives; 0: that depends on the picture */
 } vit_model_info;
-#define VIT_MODEL_INFO_INIT {sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0}
+#define VIT_MODEL_INFO_INIT {sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0}
 
 /** Fills in as much of *info as its struct_size covers. */
 VIT_API vit_status vit_model_get_info(const vit_model* model, vit_model_info* info);
@@ -209,6 +210,10 @@ VIT_API vit_status vit_output_shape(const vit_session* session, size_t batch, si
 /** The 8-bit pixels that the model would see, after orientation, resize and crop: [height, width, 3]. `out` may be NULL to ask
  *  for the size alone. */
 VIT_API vit_status vit_preprocess(vit_session* session, const vit_image* image, uint8_t* out, size_t capacity, size_t* height, size_t* width);
+
+/** The same pixels of image `index` of the last successful vit_classify(), vit_infer(), vit_embed() or vit_preprocess(), without
+ *  reading it again. *data belongs to the session and lives until its next call. */
+VIT_API vit_status vit_pixels(const vit_session* session, size_t index, const uint8_t** data, size_t* height, size_t* width);
 
 /** The value of a tapped node in the last successful run, as float32 in C order. *data belongs to the session and lives until its next run.
  *  dims has room for 4 axes. Rows of several images of different size stand one after the other. */

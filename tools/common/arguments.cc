@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/common/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <charconv>
+#include <numeric>
+
+#include "runtime/api/vit.h"
+#include "tools/common/failure.h"
+#include "tools/common/output.h"
+
+namespace vit::tool {
+namespace {
+
+constexpr OptionSpec kGeneral[] = {
+    {"-h,--help", "", "Show this text and end", ~0u},
+    {"--version", "", "Show the version and end", ~0u},
+};
+
+std::string long_name(const OptionSpec& option) {
+  const std::string names = option.names;
+  return names.substr(names.find("--") + 2);
+}
+
+std::vector<OptionSpec> all_options(const ProgramSpec& program) {
+  std::vector<OptionSpec> all(program.options.begin(), program.options.end());
+  all.insert(all.end(), std::begin(kGeneral), std::end(kGeneral));
+  return all;
+}
+
+/// The option that a word names, "-m", "--model" or "--model=..."; nullptr when there is none.
+const OptionSpec* find_option(const std::vector<OptionSpec>& options, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  for (const OptionSpec& option : options) {
+    const std::string names = option.names;
+    if (name == "--" + long_name(option) || (names[1] != '-' && name == names.substr(0, 2))) return &option;
+  }
+  return nullptr;
+}
+
+/// Levenshtein's distance.
+size_t edits(const std::string& a, const std::string& b) {
+  std::vector<size_t> row(b.size() + 1);
+  std::iota(row.begin(), row.end(), size_t{0});
+  for (size_t i = 0; i < a.size(); ++i) {
+    size_t diagonal = std::exchange(row[0], i + 1);
+    for (size_t j = 0; j < b.size(); ++j) {
+      const size_t change = diagonal + (a[i] != b[j]);
+      diagonal = row[j + 1];
+      row[j + 1] = std::min({change, row[j] + 1, diagonal + 1});
+    }
+  }
+  return row.back();
+}
+
+[[noreturn]] void refuse_option(const ProgramSpec& program, const CommandSpec& command, const std::string& word) {
+  const std::string name = word.substr(0, word.find('='));
+  const std::vector<OptionSpec> options = all_options(program);
+  if (find_option(options, name) != nullptr)
+    throw Failure(kUsage, name + " is no option of " + program.name + " " + command.name);
+  std::string closest;
+  size_t distance = 3;
+  for (const OptionSpec& option : options) {
+    const size_t d = edits(name, "--" + long_name(option));
+    if (d >= distance) continue;
+    distance = d;
+    closest = "--" + long_name(option);
+  }
+  throw Failure(kUsage, "unknown option " + name + (closest.empty() ? "; --help lists them" : "; did you mean " + closest + "?"));
+}
+
+/// The words of a command line, apart: options as "--name=value" in one word, whatever the value looks like, and the rest.
+struct Words {
+  std::vector<std::string> options, inputs;
+  size_t command = 0;
+};
+
+Words sort_words(const ProgramSpec& program, const std::vector<std::string>& words) {
+  const std::vector<OptionSpec> options = all_options(program);
+  Words out;
+  bool only_inputs = false, first = true;
+  for (size_t i = 0; i < words.size(); ++i) {
+    const std::string& word = words[i];
+    if (only_inputs || word.size() < 2 || word[0] != '-') {
+      const auto named = std::find_if(program.commands.begin(), program.commands.end(), [&](const CommandSpec& c) { return word == c.name; });
+      if (first && !only_inputs && named != program.commands.end())
+        out.command = static_cast<size_t>(named - program.commands.begin());
+      else
+        out.inputs.push_back(word);
+      first = false;
+    } else if (word == "--") {
+      only_inputs = true;
+    } else if (const OptionSpec* option = find_option(options, word);
+               option != nullptr && *option->value != '\0' && word.find('=') == std::string::npos) {
+      if (i + 1 == words.size() || (words[i + 1].size() > 1 && find_option(options, words[i + 1]) != nullptr))
+        throw Failure(kUsage, word + ": its value (" + option->value + ") is missing");
+      const std::string& value = words[++i];
+      if (value.empty()) throw Failure(kUsage, word + ": its value (" + option->value + ") is empty");
+      out.options.push_back("--" + long_name(*option) + "=" + value);
+    } else {
+      out.options.push_back(word);
+    }
+  }
+  return out;
+}
+
+/// Declares the command's options; their values go to `values` by long name.
+void declare(CLI::App& app, const std::vector<OptionSpec>& options, size_t command, std::map<std::string, std::vector<std::string>>& values) {
+  for (const OptionSpec& option : options) {
+    if ((option.commands >> command & 1) == 0) continue;
+    const std::string name = long_name(option);
+    if (*option.value == '\0') {
+      app.add_flag_callback(option.names, [&values, name] { values[name]; }, option.help);
+      continue;
+    }
+    app.add_option(option.names, values[name], option.help)
+        ->option_text(std::string(option.value) + (option.repeated ? "  (repeatable)" : ""))
+        ->allow_extra_args(false)
+        ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  }
+}
+
+void print(const std::string& text) {
+  Output out("-");
+  out.write(text);
+  out.commit();
+}
+
+std::string commands_text(const ProgramSpec& program) {
+  std::string text;
+  if (program.commands.size() < 2) return text;
+  text = "\nCommands:\n";
+  for (const CommandSpec& command : program.commands) {
+    std::string name = command.name;
+    name.resize(12, ' ');
+    text += "  " + name + command.help + "\n";
+  }
+  return text + "\n" + program.name + " COMMAND --help shows the options of a command; " + program.commands[0].name +
+         " is meant when none is named.\n";
+}
+
+}  // namespace
+
+std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, char** argv) {
+  const std::vector<std::string> raw(argv + std::min(argc, 1), argv + argc);
+  const Words words = sort_words(program, raw);
+  const CommandSpec& command = program.commands[words.command];
+  const std::vector<OptionSpec> options = all_options(program);
+
+  Arguments out;
+  out.command = command.name;
+  out.inputs = words.inputs;
+  const std::string title = program.commands.size() < 2 ? std::string(program.name) : std::string(program.name) + " " + command.name;
+  CLI::App app(program.commands.size() < 2 ? program.about : command.help, title);
+  app.set_help_flag();
+  app.allow_extras();
+  app.get_formatter()->column_width(28);
+  declare(app, options, words.command, out.options);
+  std::vector<std::string> shown_in_usage;
+  if (*command.inputs != '\0') app.add_option(command.inputs, shown_in_usage)->group("");
+  try {
+    app.parse(std::vector<std::string>(words.options.rbegin(), words.options.rend()));
+  } catch (const CLI::ParseError& error) {
+    throw Failure(kUsage, error.what());
+  }
+  if (out.has("help")) {
+    print(std::string(program.about) + "\n\n" + app.help() + commands_text(program));
+    return std::nullopt;
+  }
+  if (out.has("version")) {
+    print(std::string(program.name) + " " + vit_version() + "\n");
+    return std::nullopt;
+  }
+  for (const std::string& word : app.remaining()) refuse_option(program, command, word);
+  if (*command.inputs == '\0' && !out.inputs.empty())
+    throw Failure(kUsage, title + " takes no inputs, found '" + out.inputs[0] + "'");
+  // Declaring an option makes its entry, and a switch has no values: what is left are the options that were given.
+  for (const OptionSpec& option : options)
+    if (*option.value != '\0' && out.has(long_name(option)) && out.options[long_name(option)].empty()) out.options.erase(long_name(option));
+  return out;
+}
+
+std::string Arguments::text(const std::string& name, const std::string& otherwise) const {
+  const auto found = options.find(name);
+  return found == options.end() ? otherwise : found->second.back();
+}
+
+std::vector<std::string> Arguments::texts(const std::string& name) const {
+  const auto found = options.find(name);
+  return found == options.end() ? std::vector<std::string>{} : found->second;
+}
+
+std::string Arguments::choice(const std::string& name, std::initializer_list<const char*> words, const std::string& otherwise) const {
+  const std::string value = text(name, otherwise);
+  std::string list;
+  for (const char* word : words) {
+    if (value == word) return value;
+    list += (list.empty() ? "" : ", ") + std::string(word);
+  }
+  throw Failure(kUsage, "--" + name + ": expected one of " + list + ", found '" + value + "'");
+}
+
+uint64_t Arguments::whole(const std::string& name, uint64_t smallest, uint64_t largest, uint64_t otherwise) const {
+  if (!has(name)) return otherwise;
+  const std::string value = text(name, "");
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
+  if (error != std::errc() || end != value.data() + value.size() || number < smallest || number > largest)
+    throw Failure(kUsage, "--" + name + ": expected a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest) +
+                              ", found '" + value + "'");
+  return number;
+}
+
+}  // namespace vit::tool

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/common/engine.h"
+
+#include <charconv>
+
+#include "assets/embedded.h"
+#include "tools/common/failure.h"
+
+namespace vit::tool {
+namespace {
+
+constexpr uint64_t kMostThreads = 1024;
+constexpr uint64_t kLargestSide = 8192;
+
+Model embedded() {
+  std::vector<vit_file> files;
+  for (const EmbeddedFile& file : embedded_model()) files.push_back({file.name, file.bytes.data(), file.bytes.size()});
+  return Model(kEmbeddedModelName, files);
+}
+
+}  // namespace
+
+Size parse_size(const Arguments& arguments) {
+  if (!arguments.has("size")) return {};
+  const std::string text = arguments.text("size", "");
+  const char* const end = text.data() + text.size();
+  Size size;
+  auto [at, error] = std::from_chars(text.data(), end, size.height);
+  size.width = size.height;
+  if (error == std::errc() && at != end && *at == 'x') {
+    const auto second = std::from_chars(at + 1, end, size.width);
+    at = second.ptr;
+    error = second.ec;
+  }
+  const auto fits = [](size_t side) { return side >= 1 && side <= kLargestSide; };
+  if (error != std::errc() || at != end || !fits(size.height) || !fits(size.width))
+    throw Failure(kUsage, "--size: expected a height and a width from 1 to 8192, as 224 or 256x384, found '" + text + "'");
+  return size;
+}
+
+Options parse_session_options(const Arguments& arguments) {
+  const std::string precision = arguments.choice("precision", {"f32", "auto", "bf16", "int8"}, "f32");
+  if (precision != "f32") throw Failure(kUsage, "--precision " + precision + ": this version computes in f32 only");
+  const Size size = parse_size(arguments);
+  Options options;
+  options.threads = static_cast<int>(arguments.whole("threads", 0, kMostThreads, 0));
+  options.backend = arguments.choice("backend", {"own", "onednn"}, "own") == "own" ? VIT_BACKEND_OWN : VIT_BACKEND_ONEDNN;
+  options.isa = arguments.text("isa", "");
+  options.height = size.height;
+  options.width = size.width;
+  const std::string exif = arguments.choice("exif", {"recipe", "apply", "ignore"}, "recipe");
+  options.exif = exif == "apply" ? VIT_EXIF_APPLY : exif == "ignore" ? VIT_EXIF_IGNORE : VIT_EXIF_RECIPE;
+  options.pillow_order = arguments.choice("pillow-order", {"12", "13"}, "12") == "13" ? 13 : 12;
+  options.max_image_pixels = arguments.whole("max-pixels", 1, UINT64_MAX, 0);
+  return options;
+}
+
+Model open_model(const Arguments& arguments) {
+  const uint64_t max_header = arguments.whole("max-header", 1, SIZE_MAX, 0);
+  try {
+    return arguments.has("model") ? Model(arguments.text("model", ""), max_header) : embedded();
+  } catch (const vit::Error& error) {
+    throw Failure(kModel, error.what());
+  }
+}
+
+Session open_session(const Model& model, const Options& options) {
+  try {
+    return Session(model, options);
+  } catch (const vit::Error& error) {
+    const bool asked = error.status() == VIT_ERROR_ARGUMENT || error.status() == VIT_ERROR_UNSUPPORTED;
+    throw Failure(asked ? kUsage : kModel, error.what());
+  }
+}
+
+}  // namespace vit::tool

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+// From options to a model that is ready to run: the same in every command and program.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/api/vit.hpp"
+#include "tools/common/arguments.h"
+
+namespace vit::tool {
+
+/// Height and width of --size: "384" or "256x384".
+struct Size {
+  size_t height = 0, width = 0;
+};
+/// {0, 0} where the option is absent. Throws Failure(kUsage).
+Size parse_size(const Arguments& arguments);
+
+/// The options --threads --backend --isa --precision --size --exif --pillow-order --max-pixels, checked. Throws Failure(kUsage).
+Options parse_session_options(const Arguments& arguments);
+
+/// The model of -m, or the one inside the program. Throws Failure(kModel).
+Model open_model(const Arguments& arguments);
+
+/// Throws Failure(kUsage) where the options ask for what does not exist, else Failure(kModel).
+Session open_session(const Model& model, const Options& options);
+
+}  // namespace vit::tool

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/common/engine.h"
+#include "tools/common/failure.h"
+#include "tools/vit-bench/bench.h"
+
+namespace vit::tool {
+namespace {
+
+constexpr CommandSpec kCommands[] = {{"bench", "", ""}};
+
+constexpr OptionSpec kOptions[] = {
+    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", 1},
+    {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", 1},
+    {"--batch", "N", "Images in one run [1]", 1},
+    {"--size", "HxW", "Height and width of the input; one number is both [the model's own]", 1},
+    {"--runs", "N", "Stop after so many runs [no limit]", 1},
+    {"--seconds", "N", "Stop after so many seconds [3]", 1},
+    {"--backend", "NAME", "own or onednn [own]", 1},
+    {"--isa", "NAME", "sse2, avx2, avx512 or neon [VIT_ISA, or the best of this CPU]", 1},
+    {"--precision", "NAME", "f32, the only one [f32]", 1},
+    {"--format", "FORMAT", "text or json [text]", 1},
+    {"-o,--output", "FILE", "Where the report goes, with --worker the logits as raw float32; - is standard output [-]", 1},
+    {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", 1},
+    {"--worker", "", "Answer `run K` lines on standard input with K latencies in ms, for comparing engines", 1},
+    {"--input", "FILE", "With --worker: raw little-endian float32 [B, C, H, W]", 1},
+};
+
+int run(int argc, char** argv) {
+  const std::optional<Arguments> arguments = parse_arguments(vit_bench_program(), argc, argv);
+  if (!arguments) return kDone;
+  return arguments->has("worker") ? work(*arguments) : measure(*arguments);
+}
+
+}  // namespace
+
+const ProgramSpec& vit_bench_program() {
+  static const ProgramSpec program{"vit-bench", "vit-bench: how long a model takes on this CPU, step by step.", kCommands, kOptions};
+  return program;
+}
+
+Workload make_workload(const Arguments& arguments, const Session& session) {
+  const vit_model_info info = session.model().info();
+  const Size size = parse_size(arguments);
+  Workload out;
+  out.batch = arguments.whole("batch", 1, 4096, 1);
+  out.height = size.height != 0 ? size.height : info.height;
+  out.width = size.height != 0 ? size.width : info.width;
+  out.want = info.num_labels != 0 ? VIT_OUTPUT_LOGITS : VIT_OUTPUT_EMBEDDING;
+  if (out.height < info.patch_height || out.width < info.patch_width) throw Failure(kUsage, "--size: less than one patch of the model");
+  out.input.resize(out.batch * info.channels * out.height * out.width);
+  out.output.resize(out.batch * (info.num_labels != 0 ? info.num_labels : info.embed_dim));
+  return out;
+}
+
+double run_once(Session& session, Workload& work) {
+  const auto start = std::chrono::steady_clock::now();
+  detail::check(vit_run(session.c(), work.input.data(), work.batch, work.height, work.width, work.want, work.output.data(), work.output.size()));
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
+}
+
+}  // namespace vit::tool
+
+int main(int argc, char** argv) { return vit::tool::guarded_main("vit-bench", argc, argv, vit::tool::run); }

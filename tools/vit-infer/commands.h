@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+// The commands of vit-infer. Each answers an exit code.
+#pragma once
+
+#include "tools/common/arguments.h"
+
+namespace vit::tool {
+
+/// The table of commands and options.
+const ProgramSpec& vit_infer_program();
+
+/// classify and embed.
+int run_images(const Arguments& arguments);
+/// run: tensors in, tensors out.
+int run_tensors(const Arguments& arguments);
+int run_info(const Arguments& arguments);
+int run_explain(const Arguments& arguments);
+
+}  // namespace vit::tool

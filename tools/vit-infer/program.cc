@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// The one table of what vit-infer understands.
+#include "tools/vit-infer/commands.h"
+
+namespace vit::tool {
+namespace {
+
+constexpr CommandSpec kCommands[] = {
+    {"classify", "IMAGE", "The most probable labels of images"},
+    {"embed", "IMAGE", "One vector for each image"},
+    {"run", "", "The model alone: a tensor in, a tensor out"},
+    {"info", "", "What a model is and how it would run here"},
+    {"explain", "", "How images are brought to the model, and why so"},
+};
+constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16;
+constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo | kExplain;
+
+constexpr OptionSpec kOptions[] = {
+    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", kAll},
+    {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
+    {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun},
+    {"--want", "WHAT", "logits, features or embedding [logits]", kRun},
+    {"--format", "FORMAT", "text, json, jsonl, csv or npy [text]", kImages},
+    {"--format", "FORMAT", "npy, the only one [npy]", kRun},
+    {"--format", "FORMAT", "text or json [text]", kInfo | kExplain},
+    {"-o,--output", "FILE", "Where the results go; - is standard output [-]", kAll},
+    {"--tap", "NODE=FILE", "Write a node's value to a .npy file; `info --nodes` lists them, pixels is the 8-bit input", kImages | kRun, true},
+    {"--nodes", "", "List the nodes that can be tapped", kInfo},
+    {"--tensors", "", "List the tensors", kInfo},
+    {"--plan", "", "List the steps of the plan", kInfo},
+    {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", kAll},
+    {"--size", "HxW", "Bring images to this height and width; one number is both [as the model's preprocessing says]", kAll},
+    {"--backend", "NAME", "own or onednn [own]", kAll},
+    {"--isa", "NAME", "sse2, avx2, avx512 or neon [VIT_ISA, or the best of this CPU]", kAll},
+    {"--precision", "NAME", "f32, the only one [f32]", kAll},
+    {"--exif", "HOW", "Orientation that a camera wrote: recipe, apply or ignore [recipe: as the model's preprocessing]", kAll},
+    {"--pillow-order", "N", "Order of the resize's passes: 12 as Pillow up to 12.1, 13 as Pillow 13 [12]", kAll},
+    {"--max-pixels", "N", "Largest width x height of an image file [178956970]", kAll},
+    {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", kAll},
+};
+
+}  // namespace
+
+const ProgramSpec& vit_infer_program() {
+  static const ProgramSpec program{"vit-infer", "vit-infer: Vision Transformers on CPUs, from a photo to labels.", kCommands, kOptions};
+  return program;
+}
+
+}  // namespace vit::tool
