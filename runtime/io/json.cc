@@ -41,17 +41,25 @@ class Cursor {
 };
 
 /// Builds the value from the library's events. It keeps its own stack, as the library's parser does, so nothing here recurses.
+///
+/// The members of an object are kept in a list of ours until it is closed: the library's ordered object would search all earlier keys
+/// for each new one (n squared), and copy every value when it grows.
 class Builder final : public nlohmann::json_sax<Json> {
  public:
   Builder(std::string_view text, const std::string& what) : text_(text), what_(what) {}
+  ~Builder() override {
+    for (Level& level : stack_)
+      for (Member& member : level.members) JsonDocument::take_apart(member.value);
+    JsonDocument::take_apart(root_);
+  }
 
-  Json parse() {
+  JsonDocument parse() {
     const char* const end = text_.data() + text_.size();
     at_ = text_.data();
     // The library takes a NUL byte for the end of the text, and would not see what follows it.
     if (const size_t nul = text_.find('\0'); nul != std::string_view::npos) fail(nul, "a NUL byte");
     Json::sax_parse(Cursor(text_.data(), &at_), Cursor(end, &at_), this);
-    return std::move(root_);
+    return JsonDocument(std::move(root_));
   }
 
   bool null() override { return add(nullptr); }
@@ -65,12 +73,15 @@ class Builder final : public nlohmann::json_sax<Json> {
   bool start_object(size_t) override { return open(Json::object()); }
   bool start_array(size_t) override { return open(Json::array()); }
   bool key(string_t& name) override {
-    stack_.back().keys_at.push_back(here());
-    key_ = std::move(name);
+    stack_.back().members.push_back({std::move(name), nullptr, here()});
     return true;
   }
   bool end_object() override {
-    refuse_duplicates(stack_.back());
+    Level& level = stack_.back();
+    refuse_duplicates(level.members);
+    Members& members = level.value->get_ref<Json::object_t&>();
+    members.reserve(level.members.size());
+    for (Member& member : level.members) members.emplace_back(std::move(member.key), std::move(member.value));
     stack_.pop_back();
     return true;
   }
@@ -89,26 +100,25 @@ class Builder final : public nlohmann::json_sax<Json> {
   }
 
  private:
-  struct Level {
-    Json* value;                  ///< stays where it is: its parent does not grow before it is closed
-    std::vector<size_t> keys_at;  ///< position of each key of an object
-  };
-
   using Members = Json::object_t::Container;  ///< a vector of pairs
+
+  struct Member {
+    std::string key;
+    Json value;
+    size_t at;  ///< position of the key
+  };
+  struct Level {
+    Json* value;                  ///< stays where it is: what holds it does not grow before it is closed
+    std::vector<Member> members;  ///< of an object
+  };
 
   size_t here() const { return static_cast<size_t>(at_ - text_.data()); }
 
   Json* place(Json&& value) {
     if (stack_.empty()) return &(root_ = std::move(value));
-    Json& parent = *stack_.back().value;
-    if (parent.is_array()) {
-      auto& list = parent.get_ref<Json::array_t&>();
-      return &list.emplace_back(std::move(value));
-    }
-    // Appended without the library's search for an equal key, which would make a large object cost n squared.
-    Members& members = parent.get_ref<Json::object_t&>();
-    members.emplace_back(std::move(key_), std::move(value));
-    return &members.back().second;
+    Level& level = stack_.back();
+    if (level.value->is_array()) return &level.value->get_ref<Json::array_t&>().emplace_back(std::move(value));
+    return &(level.members.back().value = std::move(value));
   }
   template <class T>
   bool add(T&& value) {
@@ -121,17 +131,15 @@ class Builder final : public nlohmann::json_sax<Json> {
     return true;
   }
 
-  void refuse_duplicates(const Level& level) const {
-    const Members& members = level.value->get_ref<const Json::object_t&>();
-    std::vector<size_t> order(members.size());
-    for (size_t i = 0; i < order.size(); ++i) order[i] = i;
-    std::sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-      const int compared = members[a].first.compare(members[b].first);
+  void refuse_duplicates(const std::vector<Member>& members) const {
+    std::vector<const Member*> order(members.size());
+    std::transform(members.begin(), members.end(), order.begin(), [](const Member& member) { return &member; });
+    std::sort(order.begin(), order.end(), [](const Member* a, const Member* b) {
+      const int compared = a->key.compare(b->key);
       return compared != 0 ? compared < 0 : a < b;
     });
     for (size_t i = 1; i < order.size(); ++i)
-      if (members[order[i]].first == members[order[i - 1]].first)
-        fail(level.keys_at[order[i]], str("the key ", shown(Json(members[order[i]].first)), " a second time"));
+      if (order[i]->key == order[i - 1]->key) fail(order[i]->at, str("the key ", shown(Json(order[i]->key)), " a second time"));
   }
 
   /// The text from `position` on, short and in printable ASCII.
@@ -151,12 +159,21 @@ class Builder final : public nlohmann::json_sax<Json> {
   const std::string& what_;
   const char* at_ = nullptr;
   std::vector<Level> stack_;
-  std::string key_;
   Json root_;
 };
 
 }  // namespace
 
-Json parse_json(std::string_view text, const std::string& what) { return Builder(text, what).parse(); }
+void JsonDocument::take_apart(Json& value) noexcept {
+  if (auto* list = value.get_ptr<Json::array_t*>()) {
+    for (Json& element : *list) take_apart(element);
+    list->clear();
+  } else if (auto* members = value.get_ptr<Json::object_t*>()) {
+    for (auto& [key, member] : *members) take_apart(member);
+    members->clear();
+  }
+}
+
+JsonDocument parse_json(std::string_view text, const std::string& what) { return Builder(text, what).parse(); }
 
 }  // namespace vit

@@ -42,17 +42,16 @@ std::vector<std::string> add_weights(ModelFiles& to, Mapping mapping, const std:
 /// Tensor name -> shard, as the index has it.
 std::map<std::string, std::string> read_index(const FileSource& source, const std::string& index, const ModelOptions& options) {
   const std::string path = source.path_of(index);
-  const Json json = parse_json(source.read_text(index, options.max_header_bytes), path);
+  const JsonDocument json = parse_json(source.read_text(index, options.max_header_bytes), path);
   const JsonFields fields(json, path);
   const Json* const weight_map = fields.find("weight_map");
   if (weight_map == nullptr || !weight_map->is_object() || weight_map->empty()) fields.fail("weight_map", "an object of file names");
   std::map<std::string, std::string> shard_of;
   for (const auto& [tensor, shard] : weight_map->items()) {
-    const std::string field = str(path, ": weight_map: ", printable(tensor));
-    VIT_CHECK(shard.is_string(), Code::kModel, field, ": expected a file name, found ", shown(shard));
-    const auto& name = shard.get_ref<const std::string&>();
-    VIT_CHECK(is_plain_name(name), Code::kModel, field, ": expected the plain name of a file in the same folder, found ", shown(shard));
-    shard_of.emplace(tensor, name);
+    const auto* const name = shard.get_ptr<const std::string*>();
+    VIT_CHECK(name != nullptr && is_plain_name(*name), Code::kModel, path, ": weight_map: ", printable(tensor),
+              ": expected the plain name of a file in the same folder, found ", shown(shard));
+    shard_of.emplace(tensor, *name);
   }
   return shard_of;
 }

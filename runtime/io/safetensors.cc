@@ -103,7 +103,8 @@ void Reader::read_header(std::string_view header) {
   const size_t first = header.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) refuse("expected a safetensors header that begins with '{', found none");
   if (header[first] != '{') refuse("expected a safetensors header that begins with '{', found '", printable(header.substr(first, 8)), "'");
-  const Json members = parse_json(header, path_ + ": header");
+  const JsonDocument document = parse_json(header, path_ + ": header");
+  const Json& members = document;
   entries_.reserve(members.size());
   for (const auto& [name, value] : members.items()) {
     if (name == "__metadata__") {

@@ -192,7 +192,7 @@ TEST_CASE("index and shards must agree both ways", "[io]") {
         str("DIR/model-3.safetensors: expected this file, which ", kIndex, " names, found none"));
   check(R"({"weight_map":{}})", str("DIR/", kIndex, ": weight_map: expected an object of file names, found an object"));
   check(R"({"metadata":{}})", str("DIR/", kIndex, ": weight_map: expected an object of file names, found no such field"));
-  check(R"({"weight_map":{"a":7}})", str("DIR/", kIndex, ": weight_map: a: expected a file name, found 7"));
+  check(R"({"weight_map":{"a":7}})", str("DIR/", kIndex, ": weight_map: a: expected the plain name of a file in the same folder, found 7"));
   check("[]", str("DIR/", kIndex, ": expected a JSON object, found a list of 0"));
   check(R"({"weight_map":{"a":"x","a":"y"}})",
         str("DIR/", kIndex, ": expected valid JSON, found the key \"a\" a second time (line 1, byte 26)"));
