@@ -49,7 +49,9 @@ void Executor::place(Group& group, size_t at, const BatchImage& image, int64_t s
 void Executor::prepare(const std::vector<BatchImage>& batch) {
   batch_ = batch;
   // Large images first: what is left for the end, shared by rows, is small.
-  std::stable_sort(batch_.begin(), batch_.end(), [](const BatchImage& a, const BatchImage& b) { return a.rows > b.rows; });
+  std::sort(batch_.begin(), batch_.end(), [](const BatchImage& a, const BatchImage& b) {
+    return a.rows != b.rows ? a.rows > b.rows : a.run.index < b.run.index;
+  });
   const auto count = static_cast<int64_t>(batch_.size());
   whole_ = count / threads_ * threads_;
   if (threads_ == 1) whole_ = count;

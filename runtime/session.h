@@ -18,8 +18,8 @@ namespace vit {
 struct SessionOptions {
   int threads = 0;  ///< 0: usable_cpus()
   Backend backend = Backend::kOwn;
-  std::string isa;                ///< empty: VIT_ISA or the best
-  std::vector<std::string> taps;  ///< node names to keep
+  std::string isa = {};           ///< empty: VIT_ISA or the best
+  std::vector<std::string> taps = {};  ///< node names to keep
   bool profile = false;
   TeamKind team = default_team();
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays

@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "runtime/barriers.h"
+#include "tests/catch.h"
+
+namespace vit {
+namespace {
+
+StepAccess step(std::vector<Access> reads, std::vector<int> writes) { return {std::move(reads), std::move(writes)}; }
+constexpr Access own(int buffer) { return {buffer, Scope::kRow}; }
+constexpr Access shared(int buffer) { return {buffer, Scope::kImage}; }
+
+}  // namespace
+
+TEST_CASE("a step waits when it reads rows that other threads wrote", "[engine]") {
+  CHECK(place_barriers({step({}, {0}), step({own(0)}, {1}), step({shared(1)}, {2})}, 3) == std::vector<bool>{false, false, true});
+}
+
+TEST_CASE("a step waits before it overwrites what other threads may still read", "[engine]") {
+  CHECK(place_barriers({step({}, {0}), step({shared(0)}, {1}), step({own(1)}, {0})}, 2) == std::vector<bool>{false, true, true});
+}
+
+TEST_CASE("two buffers in turn save the second wait", "[engine]") {
+  // Keys of block b in buffer b mod 2.
+  const std::vector<StepAccess> blocks = {step({}, {0}), step({shared(0)}, {2}), step({own(2)}, {1}), step({shared(1)}, {2}),
+                                          step({own(2)}, {0}), step({shared(0)}, {2})};
+  CHECK(place_barriers(blocks, 3) == std::vector<bool>{false, true, false, true, false, true});
+}
+
+TEST_CASE("a buffer that others read is never called dead", "[engine]") {
+  const std::vector<StepAccess> steps = {step({}, {0}), step({own(0)}, {1}), step({shared(1)}, {2}), step({own(2)}, {3})};
+  const auto dead = dead_after(steps, {true, true, true, false});
+  CHECK(dead[1] == std::vector<int>{0});
+  CHECK(dead[2].empty());
+  CHECK(dead[3] == std::vector<int>{2});
+}
+
+}  // namespace vit

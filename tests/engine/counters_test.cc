@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a run may cost: one region, a barrier a block, no allocation.
+#include "runtime/session.h"
+#include "tests/allocations.h"
+#include "tests/catch.h"
+#include "tests/engine/tiny_model.h"
+#include "tests/support/random.h"
+
+namespace vit {
+namespace {
+
+int64_t memory_requests = 0;
+void* (*real_allocate)(size_t, size_t) = nullptr;
+void* counting_allocate(size_t bytes, size_t alignment) {
+  ++memory_requests;
+  return real_allocate(bytes, alignment);
+}
+
+}  // namespace
+
+TEST_CASE("a run opens one region, waits at most depth + 2 times and allocates nothing", "[engine]") {
+  const TinyModel tiny;
+  Random random(9);
+  const auto images = random.normals(5 * 3 * 32 * 32);
+  for (const int threads : {1, 2, 3})
+    for (const int64_t batch : {1, 2, 5})
+      for (const Output want : {Output::kLogits, Output::kFeatures, Output::kEmbedding}) {
+        CAPTURE(threads, batch, static_cast<int>(want));
+        Session session(tiny.model(), {.threads = threads});
+        session.run(images.data(), batch, 32, 32, want);  // reserves
+
+        real_allocate = memory_seam().allocate;
+        memory_seam().allocate = counting_allocate;
+        memory_requests = 0;
+        const int64_t before = allocations();
+        session.run(images.data(), batch, 32, 32, want);
+        const int64_t after = allocations();
+        memory_seam().allocate = real_allocate;
+
+        CHECK(memory_requests == 0);
+        CHECK(after == before);
+        CHECK(session.counters().regions == 1);
+        CHECK(session.counters().barriers <= tiny.options().depth + 2);
+        if (threads > 1 && batch == 1) CHECK(session.counters().barriers >= tiny.options().depth);
+        if (batch % threads == 0) CHECK(session.counters().barriers == 0);  // whole images: nobody waits
+      }
+}
+
+TEST_CASE("memory does not grow with the batch", "[engine]") {
+  const TinyModel tiny;
+  Random random(10);
+  const auto images = random.normals(40 * 3 * 32 * 32);
+  const auto largest_request = [&](int64_t batch) {
+    Session session(tiny.model(), {.threads = 2});
+    static size_t most;
+    most = 0;
+    real_allocate = memory_seam().allocate;
+    memory_seam().allocate = [](size_t bytes, size_t alignment) {
+      most = std::max(most, bytes);
+      return real_allocate(bytes, alignment);
+    };
+    session.run(images.data(), batch, 32, 32, Output::kLogits);
+    memory_seam().allocate = real_allocate;
+    return most;
+  };
+  CHECK(largest_request(2) == largest_request(40));
+}
+
+TEST_CASE("only the rows that the head reads are computed in the last block", "[engine]") {
+  const TinyModel tiny;
+  Random random(11);
+  const auto image = random.normals(3 * 32 * 32);
+  const auto operations = [&](Output want, const std::string& step) {
+    Session session(tiny.model(), {.threads = 1, .profile = true});
+    session.run(image.data(), 1, 32, 32, want);
+    for (const StepProfile& p : session.profile())
+      if (p.name == step) return p.operations;
+    return -1.0;
+  };
+  const double all = operations(Output::kFeatures, "blocks.2"), one = operations(Output::kLogits, "blocks.2");
+  CHECK(all == 17 * one);
+  CHECK(operations(Output::kLogits, "blocks.1") == all);
+}
+
+}  // namespace vit

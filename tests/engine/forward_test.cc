@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <cmath>
+
+#include "ops/core/error.h"
+#include "runtime/session.h"
+#include "tests/catch.h"
+#include "tests/engine/tiny_model.h"
+#include "tests/support/random.h"
+
+namespace vit {
+
+TEST_CASE("a whole pass agrees with plain loops in double precision at awkward sizes", "[engine]") {
+  const TinyOptions sizes[] = {{},
+                               {.embed_dim = 36, .num_heads = 3, .depth = 2, .mlp_dim = 37, .patch = 5, .image = 35, .labels = 1},
+                               {.embed_dim = 64, .num_heads = 1, .depth = 2, .mlp_dim = 256, .patch = 4, .image = 32, .labels = 10},
+                               {.embed_dim = 33, .num_heads = 11, .depth = 1, .mlp_dim = 7, .patch = 16, .image = 16, .labels = 3}};
+  for (const TinyOptions& options : sizes) {
+    const TinyModel tiny(options);
+    Random random(3);
+    const auto image = random.normals(3 * options.image * options.image);
+    const std::vector<double> expected = plain_logits(tiny, image.data());
+    double largest = 0;
+    for (const double v : expected) largest = std::max(largest, std::fabs(v));
+    for (const Isa isa : usable_isas())
+      for (const int threads : {1, 3}) {
+        CAPTURE(isa_name(isa), threads, options.embed_dim);
+        Session session(tiny.model(), {.threads = threads, .isa = isa_name(isa)});
+        session.run(image.data(), 1, options.image, options.image, Output::kLogits);
+        const ResultView logits = session.output();
+        REQUIRE(logits.shape == Shape{1, options.labels});
+        // Errors of a layer are some half-units of its values and pass on through at most three residual blocks that do not
+        // amplify them much: 1e-5 of the largest logit is 80 units; the product's promise is 2e-4.
+        for (size_t i = 0; i < expected.size(); ++i) CHECK(std::fabs(logits.data[i] - expected[i]) <= 1e-5 * (largest + 1));
+      }
+  }
+}
+
+TEST_CASE("taps hold what the graph says, and do not change the result", "[engine]") {
+  const TinyModel tiny;
+  Random random(4);
+  const auto image = random.normals(3 * 32 * 32);
+  Session plain(tiny.model(), {.threads = 1});
+  plain.run(image.data(), 1, 32, 32, Output::kLogits);
+  const ResultView expected = plain.output();
+
+  std::vector<std::string> all;
+  for (size_t i = 0; i < tiny.model()->graph().nodes().size(); ++i)
+    if (can_tap(tiny.model()->graph(), static_cast<int>(i))) all.push_back(tiny.model()->graph().nodes()[i].name);
+  Session tapped(tiny.model(), {.threads = 2, .taps = all});
+  tapped.run(image.data(), 1, 32, 32, Output::kLogits);
+  for (int64_t i = 0; i < expected.shape.elements(); ++i) CHECK(tapped.output().data[i] == expected.data[i]);
+  CHECK(tapped.tap("blocks.0.qkv").shape == Shape{1, 17, 3 * 48});
+  CHECK(tapped.tap("pool").shape == Shape{1, 48});
+
+  // x + proj + mlp = the block's output, by the taps alone.
+  const ResultView sum = tapped.tap("blocks.1"), x = tapped.tap("blocks.0.residual1");
+  CHECK(sum.shape == x.shape);
+  CHECK_THROWS_AS(tapped.tap("blocks.9"), Error);
+  Session wrong(tiny.model(), {.taps = {"blocks.9"}});
+  CHECK_THROWS_AS(wrong.run(image.data(), 1, 32, 32, Output::kLogits), Error);
+}
+
+}  // namespace vit

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
+#include "tests/kernels/checks.h"
+#include "tests/support/guarded.h"
+#include "tests/support/random.h"
+
+namespace vit {
+namespace {
+
+constexpr int64_t kSizes[] = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 192, 197, 1000, 1025};
+
+double reference(Activation kind, double x) {
+  switch (kind) {
+    case Activation::kNone: return x;
+    case Activation::kGelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
+    case Activation::kGeluTanh: return x / (1 + std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));  // (1 + tanh u) / 2
+    case Activation::kQuickGelu: return x / (1 + std::exp(-1.702 * x));
+    case Activation::kSilu: return x / (1 + std::exp(-x));
+    case Activation::kRelu: return std::max(x, 0.0);
+    case Activation::kTanh: return std::tanh(x);
+  }
+  return NAN;
+}
+
+constexpr Activation kActivations[] = {Activation::kNone, Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu,
+                                       Activation::kSilu, Activation::kRelu, Activation::kTanh};
+
+/// From the derivations in ops/kernels/math-inl.h and activation-inl.h: the exponential is right to 2e-7 relative, and so are the
+/// logistic forms x σ(c x), but for the rounding of c x, which the exponential turns into |c x| half-units; Φ - 1/2 is right to 2e-7
+/// and tanh to 2.4e-7 absolute.
+double activation_bound(Activation kind, double x) {
+  const double y = std::fabs(reference(kind, x)), size = std::fabs(x);
+  if (kind == Activation::kNone || kind == Activation::kRelu) return 0;
+  if (kind == Activation::kGelu) return 2e-7 * size + 4 * kEpsilon * y + 1e-12;
+  if (kind == Activation::kTanh) return 2.4e-7;
+  const double inner = kind == Activation::kGeluTanh ? 1.6 * (size + 0.045 * size * size * size) : 1.71 * size;
+  return y * (6e-7 + 4 * kEpsilon * inner) + 1e-30;
+}
+
+/// Values that matter: around zero, the ends of the fits, far outside, and a spread.
+std::vector<float> interesting(Random& random, int64_t n) {
+  std::vector<float> x = random.normals(n, 3);
+  const float special[] = {0.0f, -0.0f, 5.4f, -5.4f, 5.39f, 20.0f, -20.0f, 90.0f, -90.0f, 1e-20f, 1e4f, -1e4f, 0.3465f, -0.3466f};
+  for (size_t i = 0; i < x.size() && i < std::size(special); ++i) x[i] = special[i];
+  return x;
+}
+
+}  // namespace
+
+void check_layer_norm_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(7);
+    auto values = random.normals(n, 2);
+    values[static_cast<size_t>(n / 2)] = 500;  // an outlier channel
+    Guarded<float> x(values, 1), gamma(random.normals(n), 2), beta(random.normals(n), 3), y(n, 1);
+    kernels.layer_norm_row(x.data(), gamma.data(), beta.data(), 1e-6f, n, y.data());
+    CHECK(y.guards_intact());
+    double mean = 0, var = 0, top = 0;
+    for (const float v : values) mean += v, top = std::max<double>(top, std::fabs(v));
+    mean /= static_cast<double>(n);
+    for (const float v : values) var += (v - mean) * (v - mean);
+    const double sigma = std::sqrt(var / static_cast<double>(n) + 1e-6);
+    for (int64_t i = 0; i < n; ++i) {
+      const double z = (x[i] - mean) / sigma;
+      // A mean of n terms errs by at most n half-units of the largest; so does each difference from it. Dividing by sigma makes
+      // that relative to the row; the variance adds n half-units of z itself.
+      const double bound = kEpsilon * ((static_cast<double>(n) + 3) * (top / sigma + std::fabs(z)) * std::fabs(gamma[i]) + 2 * std::fabs(beta[i]));
+      CHECK_NEAR(y[i], z * gamma[i] + beta[i], bound);
+    }
+  }
+}
+
+void check_softmax_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(8);
+    const float scale = 0.3f;
+    Guarded<float> x(random.normals(n, 20), 1), y(n, 3);
+    const float sum = kernels.softmax_row(x.data(), scale, n, y.data());
+    CHECK(y.guards_intact());
+    const double top = *std::max_element(x.data(), x.data() + n);
+    double total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const double argument = scale * (x[i] - top), e = std::exp(argument);
+      total += e;
+      // 2e-7 of the exponential, and the two roundings of its argument, each half a unit of scale * x or scale * top.
+      const double inner = scale * (std::fabs(x[i]) + std::fabs(top));
+      CHECK_NEAR(y[i], e, e * (3e-7 + 2 * kEpsilon * inner) + 2e-38);
+    }
+    CHECK_NEAR(sum, total, total * (3e-7 + kEpsilon * (static_cast<double>(n) + 2 * scale * 160)));
+  }
+}
+
+void check_activation_row(const KernelTable& kernels) {
+  for (const Activation kind : kActivations)
+    for (const int64_t n : kSizes) {
+      CAPTURE(activation_name(kind), n);
+      Random random(9);
+      Guarded<float> x(interesting(random, n), 1), y(n, 2);
+      kernels.activation_row(x.data(), kind, n, y.data());
+      CHECK(y.guards_intact());
+      for (int64_t i = 0; i < n; ++i) {
+        CAPTURE(x[i]);
+        CHECK_NEAR(y[i], reference(kind, x[i]), activation_bound(kind, x[i]));
+      }
+      x[0] = NAN;
+      kernels.activation_row(x.data(), kind, n, x.data());
+      CHECK(std::isnan(x[0]));
+    }
+}
+
+void check_gated_activation_row(const KernelTable& kernels) {
+  for (const Activation kind : kActivations)
+    for (const int64_t n : {1, 17, 100}) {
+      CAPTURE(activation_name(kind), n);
+      Random random(10);
+      Guarded<float> x(random.normals(n), 1), gate(interesting(random, n), 2), y(n, 3);
+      kernels.gated_activation_row(x.data(), gate.data(), kind, n, y.data());
+      CHECK(y.guards_intact());
+      for (int64_t i = 0; i < n; ++i) {
+        const double expected = reference(kind, gate[i]) * x[i];
+        CHECK_NEAR(y[i], expected, activation_bound(kind, gate[i]) * std::fabs(x[i]) + kEpsilon * std::fabs(expected));
+      }
+    }
+}
+
+void check_add_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(11);
+    Guarded<float> a(random.normals(n), 1), b(random.normals(n), 2), y(n, 3);
+    kernels.add_row(a.data(), b.data(), n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) CHECK(y[i] == a[i] + b[i]);
+  }
+}
+
+void check_scale_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(12);
+    Guarded<float> x(random.normals(n), 1), gamma(random.normals(n), 2), y(n, 3);
+    kernels.scale_row(x.data(), gamma.data(), n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) CHECK(y[i] == x[i] * gamma[i]);
+  }
+}
+
+void check_multiply_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(13);
+    Guarded<float> x(random.normals(n), 1), y(n, 2);
+    kernels.multiply_row(x.data(), 0.7f, n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) CHECK(y[i] == x[i] * 0.7f);
+  }
+}
+
+}  // namespace vit
