@@ -2,6 +2,7 @@
 #include "assets/embedded.h"
 
 // The assembler copies each file into the read-only data: megabytes of array initialisers would take a compiler minutes.
+// clang-format off
 #define VIT_EMBED(symbol, file)                      \
   asm(".pushsection .rodata\n"                       \
       ".hidden vit_embedded_" #symbol "\n"           \
@@ -15,6 +16,7 @@
       ".popsection\n");                              \
   extern "C" const uint8_t vit_embedded_##symbol[];  \
   extern "C" const uint8_t vit_embedded_##symbol##_end[]
+// clang-format on
 
 VIT_EMBED(config, "config.json");
 VIT_EMBED(preprocessor, "preprocessor_config.json");
