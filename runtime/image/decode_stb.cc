@@ -81,10 +81,10 @@ Pixels load(const DecodeJob& job, const char* format, Source source, Pixels pixe
   return pixels;
 }
 
-/// Throws when the file has fewer than `offset` + `rows` x `row_bytes` bytes.
-void require_bytes(const DecodeJob& job, const char* format, uint64_t offset, uint64_t rows, uint64_t row_bytes) {
+/// Throws when the file has fewer than `offset` + `rows` x `row_bytes` bytes; `padding` of the last row's may be missing.
+void require_bytes(const DecodeJob& job, const char* format, uint64_t offset, uint64_t rows, uint64_t row_bytes, uint64_t padding = 0) {
   uint64_t needed = 0;
-  if (!mul_ok(rows, row_bytes, &needed) || !add_ok(needed, offset, &needed) || needed > job.file.size()) fail_truncated(job, format);
+  if (!mul_ok(rows, row_bytes, &needed) || !add_ok(needed, offset, &needed) || needed - padding > job.file.size()) fail_truncated(job, format);
 }
 
 struct BmpHeader {
@@ -175,7 +175,7 @@ Pixels decode_bmp(const DecodeJob& job) {
   if (h.offset < 14 + h.header_bytes) fail_damaged(job, "BMP", str("its pixels start inside its header, at byte ", h.offset));
   Pixels pixels = allocate_pixels(job, h.width, h.height);
   const uint64_t row_bytes = (uint64_t{h.width} * h.bits + 31) / 32 * 4;
-  require_bytes(job, "BMP", h.offset, h.height, row_bytes);
+  require_bytes(job, "BMP", h.offset, h.height, row_bytes, row_bytes - (uint64_t{h.width} * h.bits + 7) / 8);
   if (h.bits <= 8) check_bmp_indices(job, h, row_bytes);
   return load(job, "BMP", {{job.file, {}}}, std::move(pixels));
 }
