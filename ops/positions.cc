@@ -74,7 +74,8 @@ void interpolate_positions(const float* table, int64_t grid_height, int64_t grid
     std::copy_n(table, cells * channels, out);
     return;
   }
-  const std::vector<Taps> down = axis_taps(grid_height, new_height, rule.antialias), across = axis_taps(grid_width, new_width, rule.antialias);
+  const std::vector<Taps> down = axis_taps(grid_height, new_height, rule.antialias),
+                          across = axis_taps(grid_width, new_width, rule.antialias);
   Buffer<double> line(row), cell(channels);
   for (const Taps& y : down) {
     std::fill_n(line.data(), row, 0.0);

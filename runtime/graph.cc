@@ -20,16 +20,18 @@ const char* domain_name(Domain domain) {
 }
 
 void require_domain(const Node& x, Domain domain, const std::string& name) {
-  VIT_CHECK(x.domain == domain, Code::kModel, name, ": expected ", domain_name(domain), " as input, '", x.name, "' is ", domain_name(x.domain));
+  VIT_CHECK(x.domain == domain, Code::kModel, name, ": expected ", domain_name(domain), " as input, '", x.name, "' is ",
+            domain_name(x.domain));
 }
 
 void require_tokens_or_vectors(const Node& x, const std::string& name) {
-  VIT_CHECK(x.domain != Domain::kPixels, Code::kModel, name, ": expected token rows or one vector an image as input, '", x.name, "' is pixels");
+  VIT_CHECK(x.domain != Domain::kPixels, Code::kModel, name, ": expected token rows or one vector an image as input, '", x.name,
+            "' is pixels");
 }
 
 void require_shape(const Tensor& tensor, const Shape& expected, const std::string& name) {
-  VIT_CHECK(tensor.shape == expected, Code::kModel, name, ": expected ", tensor.name.empty() ? "a tensor" : tensor.name, " of shape ", expected,
-            ", it is ", tensor.shape);
+  VIT_CHECK(tensor.shape == expected, Code::kModel, name, ": expected ", tensor.name.empty() ? "a tensor" : tensor.name, " of shape ",
+            expected, ", it is ", tensor.shape);
 }
 
 /// Rows of a table seen as [rows, C]; its last axis must be C.
@@ -46,13 +48,13 @@ void require_row(const Tensor& table, int64_t row, int64_t channels, const std::
 
 /// The sum of the parts' rows; every part is [out_i, in...] with its own bias or none.
 int64_t checked_outputs(const LinearWeights& w, int64_t in, const std::string& name) {
-  VIT_CHECK(!w.weight.empty() && w.bias.size() == w.weight.size(), Code::kModel, name, ": expected one bias (it may be empty) for each weight, got ",
-            w.weight.size(), " weights and ", w.bias.size(), " biases");
+  VIT_CHECK(!w.weight.empty() && w.bias.size() == w.weight.size(), Code::kModel, name,
+            ": expected one bias (it may be empty) for each weight, got ", w.weight.size(), " weights and ", w.bias.size(), " biases");
   VIT_CHECK(w.in == in, Code::kModel, name, ": the input has ", in, " channels, the weights read ", w.in);
   int64_t out = 0;
   for (size_t i = 0; i < w.weight.size(); ++i) {
-    VIT_CHECK(w.weight[i].shape.rank() >= 2 && w.weight[i].shape[0] > 0, Code::kModel, name, ": expected a matrix, ", w.weight[i].name, " is ",
-              w.weight[i].shape);
+    VIT_CHECK(w.weight[i].shape.rank() >= 2 && w.weight[i].shape[0] > 0, Code::kModel, name, ": expected a matrix, ", w.weight[i].name,
+              " is ", w.weight[i].shape);
     if (w.bias[i]) require_shape(w.bias[i], Shape{w.weight[i].shape[0]}, name);
     out += w.weight[i].shape[0];
   }
@@ -143,7 +145,8 @@ Value Graph::pixels(int64_t channels) { return append(make_node(NodeKind::kPixel
 Value Graph::patch_embed(Value images, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name) {
   const Node& x = node(images);
   require_domain(x, Domain::kPixels, name);
-  VIT_CHECK(patch_height > 0 && patch_width > 0, Code::kModel, name, ": expected a patch of at least 1 x 1 pixels, got ", patch_height, " x ", patch_width);
+  VIT_CHECK(patch_height > 0 && patch_width > 0, Code::kModel, name, ": expected a patch of at least 1 x 1 pixels, got ", patch_height,
+            " x ", patch_width);
   VIT_CHECK(conv.weight.size() == 1 && conv.weight[0].shape.rank() == 4, Code::kModel, name, ": expected one weight of four axes");
   require_shape(conv.weight[0], Shape{conv.weight[0].shape[0], x.channels, patch_height, patch_width}, name);
   const int64_t out = checked_outputs(conv, x.channels * patch_height * patch_width, name);
@@ -162,8 +165,8 @@ Value Graph::add_positions(Value patches, PositionWeights positions, std::string
   const bool fits = positions.grid_height > 0 && positions.grid_width > 0 && positions.first_row >= 0 &&
                     mul_ok(static_cast<uint64_t>(positions.grid_height), static_cast<uint64_t>(positions.grid_width), &cells) &&
                     add_ok(cells, static_cast<uint64_t>(positions.first_row), &end) && end <= static_cast<uint64_t>(rows);
-  VIT_CHECK(fits, Code::kModel, name, ": ", positions.table.name, " of shape ", positions.table.shape, " cannot hold a grid of ", positions.grid_height,
-            " x ", positions.grid_width, " from row ", positions.first_row);
+  VIT_CHECK(fits, Code::kModel, name, ": ", positions.table.name, " of shape ", positions.table.shape, " cannot hold a grid of ",
+            positions.grid_height, " x ", positions.grid_width, " from row ", positions.first_row);
   Node n = make_node(NodeKind::kAddPositions, std::move(name), {patches.id}, Domain::kRows, x.channels);
   n.positions = std::move(positions);
   return append(std::move(n));
@@ -245,8 +248,8 @@ Value Graph::add(Value a, Value b, std::string name) {
   const Node &x = node(a), &y = node(b);
   require_tokens_or_vectors(x, name);
   require_domain(y, x.domain, name);
-  VIT_CHECK(x.channels == y.channels, Code::kModel, name, ": expected two inputs of equal width, '", x.name, "' has ", x.channels, " channels and '", y.name,
-            "' ", y.channels);
+  VIT_CHECK(x.channels == y.channels, Code::kModel, name, ": expected two inputs of equal width, '", x.name, "' has ", x.channels,
+            " channels and '", y.name, "' ", y.channels);
   return append(make_node(NodeKind::kAdd, std::move(name), {a.id, b.id}, x.domain, x.channels));
 }
 

@@ -54,9 +54,9 @@ struct NormWeights {
 /// A token that every image gets in front of its patches: value [C], with a row of the position table added when there is one.
 struct PrefixToken {
   TokenKind kind = TokenKind::kClass;
-  Tensor value;          ///< [..., C]
+  Tensor value;           ///< [..., C]
   int64_t value_row = 0;  ///< row of `value` seen as [rows, C]
-  Tensor position;       ///< [..., C] or empty
+  Tensor position;        ///< [..., C] or empty
   int64_t position_row = 0;
 };
 
@@ -79,12 +79,12 @@ struct Node {
   Domain domain = Domain::kRows;
   int64_t channels = 0;
 
-  LinearWeights linear;     // kPatchEmbed (weight [C, channels, P, P] as one part), kLinear
-  NormWeights norm;         // kLayerNorm
-  float eps = 0;            // kLayerNorm
-  Tensor scale;             // kScale, [C]
+  LinearWeights linear;                       // kPatchEmbed (weight [C, channels, P, P] as one part), kLinear
+  NormWeights norm;                           // kLayerNorm
+  float eps = 0;                              // kLayerNorm
+  Tensor scale;                               // kScale, [C]
   Activation activation = Activation::kNone;  // kActivation, kGatedActivation
-  int num_heads = 0;        // kAttention
+  int num_heads = 0;                          // kAttention
   int64_t patch_height = 0, patch_width = 0;  // kPatchEmbed
   PositionWeights positions;                  // kAddPositions
   std::vector<PrefixToken> prefix;            // kPrependTokens

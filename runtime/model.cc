@@ -14,8 +14,8 @@ Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
   Recipe recipe = recipe_from_preprocessor(json, files.preprocessor.path, config.family);
   const auto size = recipe.fixed_size();
   VIT_CHECK(!size || (size->height >= config.patch_height && size->width >= config.patch_width), Code::kModel, files.preprocessor.path,
-            ": size: expected pictures of at least one patch, ", config.patch_height, " x ", config.patch_width, ", found ", size->height, " x ",
-            size->width);
+            ": size: expected pictures of at least one patch, ", config.patch_height, " x ", config.patch_width, ", found ", size->height,
+            " x ", size->width);
   return recipe;
 }
 

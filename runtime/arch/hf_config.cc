@@ -44,10 +44,11 @@ int64_t label_index(const std::string& key) {
 }
 
 void check_sizes(const JsonFields& config, const ModelConfig& m) {
-  VIT_CHECK(m.embed_dim % m.num_heads == 0, Code::kModel, config.file(), ": num_attention_heads: expected a divisor of hidden_size ", m.embed_dim,
-            ", found ", m.num_heads);
+  VIT_CHECK(m.embed_dim % m.num_heads == 0, Code::kModel, config.file(), ": num_attention_heads: expected a divisor of hidden_size ",
+            m.embed_dim, ", found ", m.num_heads);
   VIT_CHECK(m.image_height >= m.patch_height && m.image_width >= m.patch_width, Code::kModel, config.file(),
-            ": image_size: expected at least one patch of ", m.patch_height, " x ", m.patch_width, ", found ", m.image_height, " x ", m.image_width);
+            ": image_size: expected at least one patch of ", m.patch_height, " x ", m.patch_width, ", found ", m.image_height, " x ",
+            m.image_width);
 }
 
 }  // namespace
@@ -79,7 +80,8 @@ Activation read_activation(const JsonFields& config, const std::string& key, con
   config.fail(key, "one of " + known);
 }
 
-bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class, const std::string& classifier_class) {
+bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class,
+                         const std::string& classifier_class) {
   const auto classes = config.maybe_texts("architectures");
   if (!classes || classes->empty()) return store.tensors().count("classifier.weight") != 0;
   const std::string& name = classes->front();
@@ -103,8 +105,8 @@ std::vector<std::string> read_labels(const JsonFields& config) {
   // Keys are unique and each lies in range, so that none of them is missing either.
   for (const auto& [key, label] : names->items()) {
     const int64_t index = label_index(key);
-    VIT_CHECK(index >= 0 && index < total, Code::kModel, config.file(), ": id2label: expected the keys \"0\" to \"", total - 1, "\", found \"",
-              printable(key), "\"");
+    VIT_CHECK(index >= 0 && index < total, Code::kModel, config.file(), ": id2label: expected the keys \"0\" to \"", total - 1,
+              "\", found \"", printable(key), "\"");
     VIT_CHECK(label.is_string(), Code::kModel, config.file(), ": id2label.", index, ": expected a string, found ", shown(label));
     labels[static_cast<size_t>(index)] = label.get<std::string>();
   }

@@ -32,7 +32,8 @@ HfConfig read_hf_config(const JsonFields& config, const HfDefaults& defaults);
 Activation read_activation(const JsonFields& config, const std::string& key, const std::string& otherwise);
 
 /// Whether the model ends in a classifier: by `architectures`, or by the tensors where that is silent. Refuses other classes by name.
-bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class, const std::string& classifier_class);
+bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class,
+                         const std::string& classifier_class);
 
 /// The class names in the order of the logits: id2label, or LABEL_0.. for num_labels (2) of them.
 std::vector<std::string> read_labels(const JsonFields& config);

@@ -47,7 +47,8 @@ LinearWeights linear_weights(const Weights& w, const std::string& name, int64_t 
 
 NormWeights norm_weights(const Weights& w, const std::string& name, int64_t channels) {
   const bool tensorflow = w.has(name + ".gamma") && !w.has(name + ".weight");
-  return {w.take(name + (tensorflow ? ".gamma" : ".weight"), Shape{channels}), w.take(name + (tensorflow ? ".beta" : ".bias"), Shape{channels})};
+  return {w.take(name + (tensorflow ? ".gamma" : ".weight"), Shape{channels}),
+          w.take(name + (tensorflow ? ".beta" : ".bias"), Shape{channels})};
 }
 
 LinearWeights stacked(std::initializer_list<LinearWeights> parts) {
@@ -64,8 +65,8 @@ LinearWeights stacked(std::initializer_list<LinearWeights> parts) {
 void cross_check(const JsonFields& config, const char* field, const Weights& w, const std::string& name, const Shape& shape) {
   if (!w.has(name)) return;
   const Tensor& tensor = w.look(name);
-  VIT_CHECK(tensor.shape == shape, Code::kModel, config.file(), ": ", field, ": by it ", tensor.name, " is expected to be ", shape, ", the file has ",
-            tensor.shape);
+  VIT_CHECK(tensor.shape == shape, Code::kModel, config.file(), ": ", field, ": by it ", tensor.name, " is expected to be ", shape,
+            ", the file has ", tensor.shape);
 }
 
 std::string layers_in_file(const JsonFields& config, const WeightStore& store, const std::string& body, int64_t depth) {
@@ -76,8 +77,8 @@ std::string layers_in_file(const JsonFields& config, const WeightStore& store, c
   while (!first_of(found).empty()) ++found;
   VIT_CHECK(found <= depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found, ", since the file has ",
             printable(first_of(found - 1)), ", found ", depth);
-  VIT_CHECK(found == 0 || found == depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found, ", since the file has no ", body,
-            layers, found, ", found ", depth);
+  VIT_CHECK(found == 0 || found == depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found, ", since the file has no ",
+            body, layers, found, ", found ", depth);
   return layers;
 }
 
@@ -91,7 +92,8 @@ Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig
   cross_check(config, "patch_size, num_channels", w, projection + ".weight", kernel);
   cross_check(config, "image_size", w, positions, table);
 
-  LinearWeights conv{{w.take(projection + ".weight", kernel)}, {w.take(projection + ".bias", Shape{C})}, m.channels * m.patch_height * m.patch_width, C};
+  LinearWeights conv{
+      {w.take(projection + ".weight", kernel)}, {w.take(projection + ".bias", Shape{C})}, m.channels * m.patch_height * m.patch_width, C};
   Value x = g.patch_embed(g.pixels(m.channels), std::move(conv), m.patch_height, m.patch_width, "patch_embed");
 
   PositionWeights p;
@@ -123,8 +125,9 @@ Value self_attention(Graph& g, Value x, const JsonFields& config, const Weights&
   VIT_CHECK(c.qkv_bias || !w.has(query + ".bias"), Code::kModel, config.file(), ": qkv_bias: expected true, since the file has ",
             w.look(query + ".bias").name, ", found false");
 
-  Value y = g.linear(x, stacked({linear_weights(w, query, C, C, bias), linear_weights(w, key, C, C, bias), linear_weights(w, value, C, C, bias)}),
-                     block + ".qkv");
+  Value y =
+      g.linear(x, stacked({linear_weights(w, query, C, C, bias), linear_weights(w, key, C, C, bias), linear_weights(w, value, C, C, bias)}),
+               block + ".qkv");
   y = g.attention(y, static_cast<int>(c.model.num_heads), block + ".attention");
   return g.linear(y, linear_weights(w, output, C, C), block + ".proj");
 }

@@ -139,7 +139,8 @@ TEST_CASE("fields that a file leaves out have the defaults of their class", "[ar
   dinov2.config = json(R"({"model_type": "dinov2", "num_hidden_layers": 2, "hidden_size": 36})");
   CHECK(says(dinov2.refusal(), "is expected to be [36, 3, 14, 14]"));
   Parts registers("dinov2-registers");
-  registers.config = json(R"({"model_type": "dinov2_with_registers", "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4})");
+  registers.config =
+      json(R"({"model_type": "dinov2_with_registers", "num_hidden_layers": 3, "hidden_size": 64, "num_attention_heads": 4})");
   CHECK(says(registers.refusal(), "is expected to be [1, 4, 64]"));
   registers.config["num_register_tokens"] = 3;
   CHECK(says(registers.refusal(), "is expected to be [64, 3, 16, 16]"));

@@ -19,9 +19,7 @@ Tensor tensor(const std::string& name, const Shape& shape) {
   return t;
 }
 
-LinearWeights linear(int64_t out, int64_t in) {
-  return {{tensor("weight", {out, in})}, {tensor("bias", {out})}, in, out};
-}
+LinearWeights linear(int64_t out, int64_t in) { return {{tensor("weight", {out, in})}, {tensor("bias", {out})}, in, out}; }
 
 LinearWeights patches(int64_t out, int64_t channels, int64_t height, int64_t width) {
   return {{tensor("kernel", {out, channels, height, width})}, {tensor("bias", {out})}, channels * height * width, out};
@@ -152,10 +150,17 @@ TEST_CASE("builder functions refuse what does not fit, and say which node it is"
       {"a class token that is not there", [](Graph& g, Value x) { g.select_row(x, TokenKind::kClass, "bad"); }},
       {"no prefix tokens", [](Graph& g, Value x) { g.prepend_tokens(x, {}, "bad"); }},
       {"a row that the tokens do not have",
-       [](Graph& g, Value x) { g.prepend_tokens(x, {{TokenKind::kRegister, tensor("t", {1, 2, 12}), 2, {}, 0}}, "bad"); }},
-      {"too few positions", [](Graph& g, Value x) { g.add_positions(x, {tensor("t", {1, 12, 12}), 1, 4, 3, {}}, "bad"); }},
+       [](Graph& g, Value x) {
+         g.prepend_tokens(x, {{TokenKind::kRegister, tensor("t", {1, 2, 12}), 2, {}, 0}}, "bad");
+       }},
+      {"too few positions",
+       [](Graph& g, Value x) {
+         g.add_positions(x, {tensor("t", {1, 12, 12}), 1, 4, 3, {}}, "bad");
+       }},
       {"positions beyond all sizes",
-       [](Graph& g, Value x) { g.add_positions(x, {tensor("t", {1, 12, 12}), 1, INT64_MAX, INT64_MAX, {}}, "bad"); }},
+       [](Graph& g, Value x) {
+         g.add_positions(x, {tensor("t", {1, 12, 12}), 1, INT64_MAX, INT64_MAX, {}}, "bad");
+       }},
   };
   for (const Case& c : cases) {
     const std::string sentence = refusal(c.build);

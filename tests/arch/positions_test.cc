@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // Resampled position tables against torch.
+#include "ops/positions.h"
+
 #include <algorithm>
 #include <cmath>
 #include <string>
 #include <vector>
 
-#include "ops/positions.h"
 #include "tests/arch/models.h"
 #include "tests/catch.h"
 
