@@ -77,6 +77,17 @@ PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Norm
   return packed;
 }
 
+LinearFloats linear_floats(const Node& node) {
+  LinearFloats floats;
+  for (const Tensor& part : node.linear.weight) floats.out += part.shape[0];
+  floats.in = node.linear.weight[0].shape.elements() / node.linear.weight[0].shape[0];
+  floats.weight.resize(static_cast<size_t>(floats.in * floats.out));
+  floats.bias.resize(static_cast<size_t>(floats.out));
+  stacked_rows(node.linear.weight, floats.in, 0, floats.out, floats.weight.data());
+  stacked_bias(node.linear, floats.bias.data());
+  return floats;
+}
+
 std::vector<float> floats_of(const Tensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
   tensor.to_float(0, tensor.shape.elements(), values.data());

@@ -32,6 +32,13 @@ PackedLinear pack_patches_for_planes(const Node& node, int64_t panel);
 /// The patch projection for 8-bit RGB: columns in (ky, kx, c) order; scale and shift of `normalisation` folded in, in double.
 PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Normalisation& normalisation);
 
+/// A linear (or patch projection) node's weights as the file has them, [out, in], for whoever packs by itself.
+struct LinearFloats {
+  int64_t in = 0, out = 0;
+  std::vector<float> weight, bias;
+};
+LinearFloats linear_floats(const Node& node);
+
 /// All of a small tensor as float32.
 std::vector<float> floats_of(const Tensor& tensor);
 /// The same, padded with zeros to whole panels, for kernels that read whole vectors.

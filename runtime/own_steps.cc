@@ -1,0 +1,133 @@
+// SPDX-License-Identifier: Apache-2.0
+// Steps on our own kernels.
+#include "ops/elementwise.h"
+#include "ops/layer_norm.h"
+#include "ops/linear.h"
+#include "runtime/packed_weights.h"
+#include "runtime/step_maker.h"
+
+namespace vit {
+namespace {
+
+class OwnSteps final : public StepMaker {
+ public:
+  OwnSteps(const Model& model, const PlanOptions& options) : model_(model), options_(options) {}
+
+  int64_t stride(int64_t channels) const override { return row_stride(channels); }
+  bool has_heads() const override { return true; }
+
+  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, BufferRef y) override {
+    auto step = make<PatchEmbedStep>("patch gather");
+    step->channels = tokens.channels, step->image_channels = image_channels;
+    step->patch_height = patches.patch_height, step->patch_width = patches.patch_width;
+    step->prefix = prefix_rows(tokens);
+    step->y = y;
+    const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels();
+    (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
+      return options_.pixels ? pack_patches_for_pixels(patches, panel(), model_.recipe().normalisation()) : pack_patches_for_planes(patches, panel());
+    });
+    return step;
+  }
+  std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) override {
+    auto step = make<LinearStep>("tile");
+    step->weights = packed_linear(node);
+    step->x = x, step->y = y;
+    step->activation = tail.activation;
+    if (tail.gamma != nullptr) step->gamma = padded_floats(*tail.gamma, panel());
+    step->store = !tail.accumulate ? TileStore::kWrite : tail.gamma != nullptr ? TileStore::kScaleAdd : TileStore::kAdd;
+    return step;
+  }
+  std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) override {
+    auto step = make<LayerNormStep>("row");
+    step->x = x, step->y = y, step->channels = node.channels, step->eps = node.eps;
+    step->gamma = padded_floats(node.norm.gamma, panel()), step->beta = padded_floats(node.norm.beta, panel());
+    return step;
+  }
+  std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) override {
+    auto step = make<ActivationStep>("row");
+    step->x = x, step->y = y, step->channels = node.channels, step->activation = node.activation;
+    return step;
+  }
+  std::unique_ptr<Step> gated_activation(const Node& node, BufferRef x, BufferRef y) override {
+    auto step = make<GatedActivationStep>("row");
+    step->x = x, step->y = y, step->channels = node.channels, step->activation = node.activation;
+    return step;
+  }
+  std::unique_ptr<Step> scale(const Node& node, BufferRef x, BufferRef y) override {
+    auto step = make<ScaleStep>("row");
+    step->x = x, step->y = y, step->channels = node.channels, step->gamma = padded_floats(node.scale, panel());
+    return step;
+  }
+  std::unique_ptr<Step> add(const Node& node, BufferRef a, BufferRef b, BufferRef y) override {
+    auto step = make<AddStep>("row");
+    step->a = a, step->b = b, step->y = y, step->channels = node.channels;
+    return step;
+  }
+
+  HeadLayout head_layout(const Node& attention) const override {
+    return {attention.num_heads, attention.channels / attention.num_heads, panel()};
+  }
+  std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries, BufferRef x) override {
+    auto step = make<QkvStep>("tile, heads");
+    step->weights = packed_linear(linear);
+    step->layout = head_layout(attention), step->heads = heads, step->query_work = queries, step->x = x;
+    return step;
+  }
+  std::unique_ptr<Step> pack_heads(const Node& attention, const HeadBuffers& heads, BufferRef x) override {
+    auto step = make<PackHeadsStep>("pack heads");
+    step->layout = head_layout(attention), step->heads = heads, step->x = x;
+    return step;
+  }
+  std::unique_ptr<Step> attention(const Node& node, const HeadBuffers& heads, BufferRef y) override {
+    auto step = make<AttentionStep>("two-pass softmax");
+    step->layout = head_layout(node), step->heads = heads, step->y = y;
+    return step;
+  }
+  std::unique_ptr<Step> plain_attention(const Node&, BufferRef, BufferRef) override { return nullptr; }  // has_heads()
+
+ private:
+  template <class S>
+  std::unique_ptr<S> make(const char* implementation) const {
+    auto step = std::make_unique<S>();
+    step->kernels = options_.kernels;
+    step->implementation = implementation;
+    return step;
+  }
+  int64_t panel() const { return options_.kernels->panel_columns; }
+  std::string in_panels() const { return " in panels of " + std::to_string(panel()); }
+  std::shared_ptr<const PackedLinear> packed(const std::string& key, const std::function<PackedLinear()>& pack) {
+    auto weights = model_.packs().get(key, pack);
+    weight_bytes_ += (weights->weight.size() + weights->bias.size()) * static_cast<int64_t>(sizeof(float));
+    return weights;
+  }
+  std::shared_ptr<const PackedLinear> packed_linear(const Node& node) {
+    return packed(node.name + in_panels(), [&] { return pack_node(node, model_.weights(), panel()); });
+  }
+
+  const Model& model_;
+  const PlanOptions& options_;
+};
+
+}  // namespace
+
+std::unique_ptr<StepMaker> make_own_steps(const Model& model, const PlanOptions& options) {
+  return std::make_unique<OwnSteps>(model, options);
+}
+
+std::vector<PrefixRow> prefix_rows(const Node& tokens) {
+  std::vector<PrefixRow> rows;
+  const int64_t channels = tokens.channels;
+  for (const PrefixToken& token : tokens.prefix) {
+    PrefixRow row{token.kind, std::vector<float>(static_cast<size_t>(channels))};
+    token.value.to_float(token.value_row * channels, channels, row.value.data());
+    if (token.position) {
+      std::vector<float> position(row.value.size());
+      token.position.to_float(token.position_row * channels, channels, position.data());
+      for (size_t i = 0; i < position.size(); ++i) row.value[i] += position[i];
+    }
+    rows.push_back(std::move(row));
+  }
+  return rows;
+}
+
+}  // namespace vit

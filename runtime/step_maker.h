@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: Apache-2.0
+// Who computes what: the plan asks for a step, a backend makes it. Two complete backends exist and check each other.
+#pragma once
+
+#include <memory>
+
+#include "ops/attention.h"
+#include "ops/patch_embed.h"
+#include "ops/step.h"
+#include "runtime/plan.h"
+
+namespace vit {
+
+/// What the plan fuses behind a linear layer: y = act(x W + b), or y = y + [gamma *] (x W + b).
+struct LinearTail {
+  Activation activation = Activation::kNone;
+  bool accumulate = false;
+  const Tensor* gamma = nullptr;
+};
+
+class StepMaker {
+ public:
+  virtual ~StepMaker() = default;
+
+  /// Distance of rows that this backend likes in a buffer of `channels` columns.
+  virtual int64_t stride(int64_t channels) const = 0;
+  /// Whether queries, keys and values are written where attention reads them (qkv(), pack_heads()), or attention reads a plain
+  /// [rows, 3C] value (plain_attention()).
+  virtual bool has_heads() const = 0;
+
+  virtual std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> gated_activation(const Node& node, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> scale(const Node& node, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> add(const Node& node, BufferRef a, BufferRef b, BufferRef y) = 0;
+
+  virtual HeadLayout head_layout(const Node& attention) const = 0;
+  virtual std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries, BufferRef x) = 0;
+  virtual std::unique_ptr<Step> pack_heads(const Node& attention, const HeadBuffers& heads, BufferRef x) = 0;
+  virtual std::unique_ptr<Step> attention(const Node& node, const HeadBuffers& heads, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> plain_attention(const Node& node, BufferRef qkv, BufferRef y) = 0;
+
+  /// Of the weights that steps made so far hold.
+  int64_t weight_bytes() const { return weight_bytes_; }
+
+ protected:
+  int64_t weight_bytes_ = 0;
+};
+
+std::unique_ptr<StepMaker> make_own_steps(const Model& model, const PlanOptions& options);
+/// Throws Error(kUnsupported) in a build without oneDNN.
+std::unique_ptr<StepMaker> make_onednn_steps(const Model& model, const PlanOptions& options);
+
+/// The prefix rows of a tokens node as float32, positions added.
+std::vector<PrefixRow> prefix_rows(const Node& tokens);
+
+}  // namespace vit
