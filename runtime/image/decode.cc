@@ -100,6 +100,8 @@ Pixels decode_upright(const DecodeJob& job) {
 Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height) {
   uint64_t count = 0, bytes = 0;
   VIT_CHECK(width > 0 && height > 0, Code::kImage, job.name, ": expected a picture of at least 1x1 pixels, found ", width, "x", height);
+  VIT_CHECK(std::max(width, height) <= job.max_side, Code::kImage, job.name, ": expected sides of at most ", job.max_side,
+            " pixels, the header says ", width, "x", height);
   VIT_CHECK(mul_ok(width, height, &count) && mul_ok(count, 3, &bytes) && bytes <= INT64_MAX && count <= job.max_pixels, Code::kImage, job.name,
             ": expected at most ", job.max_pixels, " pixels, the header says ", width, "x", height);
   return Pixels(static_cast<int64_t>(height), static_cast<int64_t>(width));
@@ -114,7 +116,7 @@ void fail_damaged(const DecodeJob& job, const char* format, const std::string& w
 }
 
 Pixels decode_image(Bytes file, const std::string& name, const DecodeOptions& options) {
-  Pixels pixels = decode_upright({file, name, options.max_pixels});
+  Pixels pixels = decode_upright({file, name, options.max_pixels, options.max_side});
   if (options.orientation == Orientation::kIgnore) return pixels;
   return apply_orientation(std::move(pixels), read_orientation(file));
 }

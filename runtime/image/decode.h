@@ -14,6 +14,8 @@ struct DecodeOptions {
   /// Of width x height as the file's header has them, checked before anything is allocated. The default is where Pillow sees a
   /// decompression bomb.
   uint64_t max_pixels = 178'956'970;
+  /// Of either side: libpng's own default. Rows of one pixel cost more time than their pixels.
+  uint64_t max_side = 1'000'000;
   uint64_t max_file_bytes = uint64_t{256} << 20;
   Orientation orientation = Orientation::kApply;
 };

@@ -13,13 +13,14 @@
 namespace vit {
 namespace {
 
+/// The library's push reader: it stops at the last row, where the pull reader goes on to unpack whatever else the file may hold.
 struct Png {
   png_structp read = nullptr;
   png_infop info = nullptr;
-  Bytes rest;                 ///< not read yet
-  bool truncated = false;     ///< the library asked for more than there is
-  bool rows_done = false;
-  int passes = 1;
+  const Pixels* pixels = nullptr;
+  int last_pass = 0;       ///< of those that hold pixels
+  bool complete = false;   ///< the last row has come
+  bool ended = false;      ///< the file's end mark has come
   char message[200] = {};
   ~Png() { png_destroy_read_struct(&read, &info, nullptr); }
 };
@@ -32,46 +33,44 @@ void on_error(png_structp read, png_const_charp message) {
 
 void on_warning(png_structp, png_const_charp) {}
 
-void read_bytes(png_structp read, png_bytep to, size_t bytes) {
-  Png& png = *static_cast<Png*>(png_get_io_ptr(read));
-  if (bytes > png.rest.size()) {
-    png.truncated = true;
-    png_error(read, "the file ends");
-  }
-  std::memcpy(to, png.rest.data(), bytes);
-  png.rest = png.rest.subspan(bytes);
+int last_pass_of(int64_t width, int64_t height) {
+  int last = 0;
+  for (int pass = 0; pass < 7; ++pass)
+    if (PNG_PASS_COLS(static_cast<png_uint_32>(width), pass) > 0 && PNG_PASS_ROWS(static_cast<png_uint_32>(height), pass) > 0) last = pass;
+  return last;
 }
 
-// The functions with setjmp() hold nothing that has a destructor.
-
-bool read_header(Png& png) {
-  if (setjmp(png_jmpbuf(png.read))) return false;
-  png_set_read_fn(png.read, &png, read_bytes);
-  png_set_user_limits(png.read, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // the product is what allocate_pixels() checks
-  png_set_keep_unknown_chunks(png.read, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // profiles, texts, times: not even unpacked
-  png_read_info(png.read, png.info);
-  return true;
-}
+// The library calls these, and png_error() leaves them by longjmp(): they hold nothing that has a destructor.
 
 /// Asks for what takes at most 3 bytes a pixel: palette indices and gray of up to 8 bits in 1 byte, 16-bit gray in 2, colours in 3.
-bool choose_format(Png& png) {
-  if (setjmp(png_jmpbuf(png.read))) return false;
-  const int type = png_get_color_type(png.read, png.info), bits = png_get_bit_depth(png.read, png.info);
-  if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(png.read);
-  if (type == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(png.read);
-  if (type != PNG_COLOR_TYPE_GRAY && bits == 16) png_set_strip_16(png.read);  // keeps the high byte
-  if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(png.read);
-  png.passes = png_set_interlace_handling(png.read);
-  png_read_update_info(png.read, png.info);
-  return true;
+void on_header(png_structp read, png_infop info) {
+  Png& png = *static_cast<Png*>(png_get_progressive_ptr(read));
+  const int type = png_get_color_type(read, info), bits = png_get_bit_depth(read, info);
+  if (type == PNG_COLOR_TYPE_PALETTE) png_set_packing(read);
+  if (type == PNG_COLOR_TYPE_GRAY && bits < 8) png_set_expand_gray_1_2_4_to_8(read);
+  if (type != PNG_COLOR_TYPE_GRAY && bits == 16) png_set_strip_16(read);  // keeps the high byte
+  if (type & PNG_COLOR_MASK_ALPHA) png_set_strip_alpha(read);
+  if (png_set_interlace_handling(read) == 7) png.last_pass = last_pass_of(png.pixels->width, png.pixels->height);
+  png_read_update_info(read, info);
+  if (png_get_image_width(read, info) != png.pixels->width || png_get_image_height(read, info) != png.pixels->height ||
+      png_get_rowbytes(read, info) > static_cast<size_t>(png.pixels->width) * 3)
+    png_error(read, "its rows are not as its header says");
 }
 
-bool read_rows(Png& png, uint8_t* rows, int64_t height, int64_t row_bytes) {
-  if (setjmp(png_jmpbuf(png.read))) return png.rows_done && png.truncated;  // a missing end does not matter, a wrong checksum does
-  for (int pass = 0; pass < png.passes; ++pass)
-    for (int64_t y = 0; y < height; ++y) png_read_row(png.read, rows + y * row_bytes, nullptr);
-  png.rows_done = true;
-  png_read_end(png.read, nullptr);
+void on_row(png_structp read, png_bytep row, png_uint_32 y, int pass) {
+  Png& png = *static_cast<Png*>(png_get_progressive_ptr(read));
+  if (row) png_progressive_combine_row(read, png.pixels->row(y), row);
+  png.complete |= pass == png.last_pass && y + 1 == png.pixels->height;
+}
+
+void on_end(png_structp read, png_infop) { static_cast<Png*>(png_get_progressive_ptr(read))->ended = true; }
+
+bool read_all(Png& png, Bytes file) {
+  if (setjmp(png_jmpbuf(png.read))) return false;
+  png_set_user_limits(png.read, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // allocate_pixels() has checked them
+  png_set_keep_unknown_chunks(png.read, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // profiles, texts, times: not even unpacked
+  png_set_progressive_read_fn(png.read, &png, on_header, on_row, on_end);
+  png_process_data(png.read, png.info, const_cast<uint8_t*>(file.data()), file.size());
   return true;
 }
 
@@ -99,9 +98,10 @@ void gray16_to_rgb(uint8_t* row, int64_t width) {
 }
 
 [[noreturn]] void fail(const Png& png, const DecodeJob& job) {
-  if (png.truncated) fail_truncated(job, "PNG");
   VIT_CHECK(std::strcmp(png.message, "Out of memory") != 0, Code::kMemory, job.name, ": not enough memory to decode this PNG");
-  fail_damaged(job, "PNG", printable(png.message));
+  if (png.message[0]) fail_damaged(job, "PNG", printable(png.message));
+  if (png.ended) fail_damaged(job, "PNG", "it ends before its last row");
+  fail_truncated(job, "PNG");
 }
 
 uint32_t big_endian(const uint8_t* at) {
@@ -125,22 +125,20 @@ void refuse_animation(const DecodeJob& job) {
 }  // namespace
 
 Pixels decode_png(const DecodeJob& job) {
+  // The first chunk is the header: length, name, width, height.
+  if (job.file.size() < 33) fail_truncated(job, "PNG");
+  if (std::memcmp(job.file.data() + 12, "IHDR", 4) != 0) fail_damaged(job, "PNG", "it does not begin with its header");
   refuse_animation(job);
+  Pixels pixels = allocate_pixels(job, big_endian(job.file.data() + 16), big_endian(job.file.data() + 20));
   Png png;
-  png.rest = job.file;
+  png.pixels = &pixels;
   png.read = png_create_read_struct(PNG_LIBPNG_VER_STRING, &png, on_error, on_warning);
   png.info = png.read ? png_create_info_struct(png.read) : nullptr;
   VIT_CHECK(png.info, Code::kMemory, job.name, ": not enough memory to decode this PNG");
-  if (!read_header(png)) fail(png, job);
+  if (!read_all(png, job.file) || !png.complete) fail(png, job);
 
-  Pixels pixels = allocate_pixels(job, png_get_image_width(png.read, png.info), png_get_image_height(png.read, png.info));
   const int type = png_get_color_type(png.read, png.info), bits = png_get_bit_depth(png.read, png.info);
   const Palette palette = read_palette(png);
-  if (!choose_format(png)) fail(png, job);
-  VIT_CHECK(png_get_rowbytes(png.read, png.info) <= static_cast<size_t>(pixels.width) * 3, Code::kInternal, job.name,
-            ": the PNG's rows are longer than expected");
-  if (!read_rows(png, pixels.data.data(), pixels.height, pixels.width * 3)) fail(png, job);
-
   for (int64_t y = 0; y < pixels.height; ++y) {
     uint8_t* const row = pixels.row(y);
     if (type == PNG_COLOR_TYPE_PALETTE) palette_to_rgb(row, pixels.width, palette);

@@ -13,7 +13,7 @@ namespace vit {
 struct DecodeJob {
   Bytes file;
   std::string name;  ///< for sentences
-  uint64_t max_pixels = 0;
+  uint64_t max_pixels = 0, max_side = 0;
 };
 
 Pixels decode_jpeg(const DecodeJob& job);
@@ -26,7 +26,7 @@ Pixels decode_tga(const DecodeJob& job);
 /// Whether a file without a signature has the header of a TGA image.
 bool looks_like_tga(Bytes file);
 
-/// Room for a picture whose header says width x height. Throws Error(kImage) when a side is 0 or the limit is passed.
+/// Room for a picture whose header says width x height. Throws Error(kImage) when a side is 0 or a limit is passed.
 Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height);
 
 /// Throws Error(kImage): "NAME: truncated JPEG: expected ..., the file ends after N bytes".
