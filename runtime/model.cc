@@ -10,7 +10,7 @@ namespace {
 
 Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
   if (!files.preprocessor) return default_recipe(config.family, config.image_height, config.image_width);
-  const Json json = parse_json(files.preprocessor.text, files.preprocessor.path);
+  const JsonDocument json = parse_json(files.preprocessor.text, files.preprocessor.path);
   Recipe recipe = recipe_from_preprocessor(json, files.preprocessor.path, config.family);
   const auto size = recipe.fixed_size();
   VIT_CHECK(!size || (size->height >= config.patch_height && size->width >= config.patch_width), Code::kModel, files.preprocessor.path,
@@ -30,7 +30,7 @@ std::shared_ptr<const Model> Model::open(const std::string& path, const std::vec
 }
 
 std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files) {
-  const Json json = parse_json(files.config.text, files.config.path);
+  const JsonDocument json = parse_json(files.config.text, files.config.path);
   BuiltModel built = build_model(JsonFields(json, files.config.path), *files.weights);
   const auto model = std::make_shared<Model>();
   model->path_ = path;

@@ -33,6 +33,7 @@ class Error : public std::runtime_error {
 template <class... Parts>
 std::string str(const Parts&... parts) {
   std::ostringstream out;
+  out.exceptions(std::ios::badbit);  // without memory it throws, instead of giving a part of the text
   (out << ... << parts);
   return out.str();
 }
