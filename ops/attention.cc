@@ -32,6 +32,7 @@ void QkvStep::run(const Pass& pass) const noexcept {
           float* y = pass.scratch;
           int64_t y_stride = kernels->panel_columns;
           if (queries) y = pass.row(heads.q, row) + column, y_stride = heads.q.stride;
+          const NextPanel next(w, p, row - begin, rows, end - begin);
           if (values) y = writer.value_at(row, value / layout.head_dim, dim);
           kernels->matmul_tile({.x = pass.row(x, row),
                                 .x_stride = x.stride,
@@ -41,7 +42,9 @@ void QkvStep::run(const Pass& pass) const noexcept {
                                 .y_stride = y_stride,
                                 .k = w.in,
                                 .rows = static_cast<int>(rows),
-                                .columns = static_cast<int>(columns)});
+                                .columns = static_cast<int>(columns),
+                                .prefetch = next.from,
+                                .prefetch_lines = next.lines});
           if (!queries && !values) writer.write(y, y_stride, row, rows, column, columns);
         });
       }

@@ -3,7 +3,7 @@
 
 namespace vit {
 
-// A panel's weights stay in the level-2 cache while all rows pass.
+// A panel's weights stay in the level-2 cache while all rows pass; each tile brings its part of the next panel there.
 void LinearStep::run(const Pass& pass) const noexcept {
   const PackedLinear& w = *weights;
   pass.for_each(work, [&](int, int64_t begin, int64_t end) {
@@ -11,20 +11,21 @@ void LinearStep::run(const Pass& pass) const noexcept {
       const int64_t column = p * w.panel;
       const int columns = static_cast<int>(std::min(w.panel, w.out - column));
       for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
-        float* to = pass.row(y, row) + y_column + column;
+        const NextPanel next(w, p, row - begin, rows, end - begin);
         kernels->matmul_tile({.x = pass.row(x, row),
                               .x_stride = x.stride,
                               .panel = w.panel_at(p),
                               .bias = w.bias.data() + column,
                               .gamma = gamma ? gamma->data() + column : nullptr,
-                              .y = to,
+                              .y = pass.row(y, row) + y_column + column,
                               .y_stride = y.stride,
                               .k = w.in,
                               .rows = static_cast<int>(rows),
                               .columns = columns,
-                              .store = store});
-        if (activation != Activation::kNone)
-          for (int64_t i = 0; i < rows; ++i) kernels->activation_row(to + i * y.stride, activation, columns, to + i * y.stride);
+                              .store = store,
+                              .activation = activation,
+                              .prefetch = next.from,
+                              .prefetch_lines = next.lines});
       });
     }
   });

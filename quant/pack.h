@@ -18,6 +18,19 @@ struct PackedLinear {
 
   int64_t panels() const { return (out + panel - 1) / panel; }
   const float* panel_at(int64_t p) const { return weight.data() + p * in * panel; }
+  int64_t panel_floats() const { return in * panel; }
+};
+
+/// The part of panel p + 1 that a tile of rows [row, row + rows) out of `all` brings into the cache while it works on panel p.
+struct NextPanel {
+  const float* from = nullptr;
+  int64_t lines = 0;  ///< of 64 bytes
+  NextPanel(const PackedLinear& w, int64_t p, int64_t row, int64_t rows, int64_t all) {
+    if (p + 1 >= w.panels()) return;
+    const int64_t total = w.panel_floats() / 16, first = total * row / all;
+    from = w.panel_at(p + 1) + 16 * first;
+    lines = total * (row + rows) / all - first;
+  }
 };
 
 /// Writes output channels [first, first + count) of a weight, [count, in] as float32.

@@ -30,8 +30,8 @@ MemorySeam& memory_seam() {
 RawBuffer::RawBuffer(size_t bytes) : bytes_(bytes) {
   if (bytes == 0) return;
   // Weights of a large model are walked through once a pass: huge pages save 2 % there.
-  const size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
-  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
+  const size_t rounded = (bytes + 63) / 64 * 64;
   data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);
   VIT_CHECK(data_ != nullptr, Code::kMemory, "out of memory: ", bytes, " bytes could not be had");
   std::memset(data_, 0, bytes);

@@ -2,7 +2,7 @@
 // The float32 matrix tile.
 #pragma once
 
-#include "ops/kernels/simd.h"
+#include "ops/kernels/activation-inl.h"
 
 namespace vit {
 namespace {
@@ -32,15 +32,21 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
   const float* x = t.x;
   const int64_t stride = t.x_stride;
   const float* w = t.panel;
-  for (int64_t p = 0; p < t.k; ++p, w += kPanelColumns) {
-    Vec weight[J];
+  const float *soon = t.prefetch, *const soon_end = soon + 16 * t.prefetch_lines;
+  for (int64_t p = 0; p < t.k;) {
+    // Spread out, so that the few line fill buffers are never full: a burst would stall the loads of this tile.
+    if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
+    soon += 16;
+    for (const int64_t stop = p + 4 < t.k ? p + 4 : t.k; p < stop; ++p, w += kPanelColumns) {
+      Vec weight[J];
 #pragma GCC unroll 2
-    for (int j = 0; j < J; ++j) weight[j] = load(w + j * kLanes);
+      for (int j = 0; j < J; ++j) weight[j] = load(w + j * kLanes);
 #pragma GCC unroll 12
-    for (int i = 0; i < R; ++i) {
-      const Vec value(x[i * stride + p]);
+      for (int i = 0; i < R; ++i) {
+        const Vec value(x[i * stride + p]);
 #pragma GCC unroll 2
-      for (int j = 0; j < J; ++j) acc[i][j] = mul_add(value, weight[j], acc[i][j]);
+        for (int j = 0; j < J; ++j) acc[i][j] = mul_add(value, weight[j], acc[i][j]);
+      }
     }
   }
 
@@ -68,19 +74,31 @@ VIT_INLINE TileFunction tile_for(int rows) {
     return rows == R ? tile_of<R, J> : tile_for<J, R - 1>(rows);
 }
 
-/// y (+)= x W + bias for one tile; see MatmulTile.
-void matmul_tile(const MatmulTile& t) noexcept {
-  assert(t.rows >= 1 && t.rows <= kTileRows && t.columns >= 1 && t.columns <= kPanelColumns);
-  if (t.columns == kPanelColumns) return tile_for<kPanelVectors>(t.rows)(t, t.y, t.y_stride);
-  if (t.columns == kLanes) return tile_for<1>(t.rows)(t, t.y, t.y_stride);
-
-  // The last panel: computed whole beside, then the columns that exist are copied.
+/// The part of a tile that exists only in the last panel: computed whole beside, then the columns that there are are copied.
+VIT_INLINE void edge_tile(const MatmulTile& t) {
   alignas(64) float edge[kTileRows * kPanelColumns];
   const size_t bytes = static_cast<size_t>(t.columns) * sizeof(float);
   if (t.store != TileStore::kWrite)
     for (int i = 0; i < t.rows; ++i) memcpy(edge + i * kPanelColumns, t.y + i * t.y_stride, bytes);
   (t.columns < kLanes ? tile_for<1>(t.rows) : tile_for<kPanelVectors>(t.rows))(t, edge, kPanelColumns);
   for (int i = 0; i < t.rows; ++i) memcpy(t.y + i * t.y_stride, edge + i * kPanelColumns, bytes);
+}
+
+/// y (+)= act(x W + bias) for one tile; see MatmulTile. The activation passes over the tile while it is in the first-level cache:
+/// with the accumulators there are no registers left for it.
+void matmul_tile(const MatmulTile& t) noexcept {
+  assert(t.rows >= 1 && t.rows <= kTileRows && t.columns >= 1 && t.columns <= kPanelColumns);
+  if (t.columns == kPanelColumns)
+    tile_for<kPanelVectors>(t.rows)(t, t.y, t.y_stride);
+  else if (t.columns == kLanes)
+    tile_for<1>(t.rows)(t, t.y, t.y_stride);
+  else
+    edge_tile(t);
+  if (t.activation == Activation::kNone) return;
+  with_activation(t.activation, [&](auto f) {
+    for (float *y = t.y, *end = y + t.rows * t.y_stride; y != end; y += t.y_stride)
+      map_row(y, t.columns, [&](auto at) { return f(at(y)); });
+  });
 }
 
 }  // namespace

@@ -24,15 +24,23 @@ VIT_INLINE void store(float* p, Vec v) { v.store_unaligned(p); }
 
 /// The first n < kLanes elements; the other lanes hold `spare`.
 VIT_INLINE Vec load_first(const float* p, int64_t n, float spare) {
+#if defined(__AVX512F__)
+  return Vec(_mm512_mask_loadu_ps(Vec(spare), static_cast<__mmask16>((1u << n) - 1), p));
+#else
   alignas(64) float lanes[kLanes];
   for (int64_t i = 0; i < kLanes; ++i) lanes[i] = spare;
   memcpy(lanes, p, static_cast<size_t>(n) * sizeof(float));
   return Vec::load_aligned(lanes);
+#endif
 }
 VIT_INLINE void store_first(float* p, int64_t n, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1u << n) - 1), v);
+#else
   alignas(64) float lanes[kLanes];
   v.store_aligned(lanes);
   memcpy(p, lanes, static_cast<size_t>(n) * sizeof(float));
+#endif
 }
 
 /// a * b + c, rounded once where the CPU can. xsimd 8 knows no fused form for AVX-512.
