@@ -5,6 +5,7 @@
 #include "runtime/api/handles.h"
 #include "runtime/io/json.h"
 #include "runtime/io/printable.h"
+#include "runtime/plan.h"
 
 namespace vit {
 namespace {
@@ -45,9 +46,13 @@ Json tensors_json(const Model& model) {
   return out;
 }
 
+/// Those that have a value of their own, and the pixels.
 Json nodes_json(const Model& model) {
   Json out = Json::array();
-  for (const Node& node : model.graph().nodes()) {
+  const Graph& graph = model.graph();
+  for (size_t i = 0; i < graph.nodes().size(); ++i) {
+    const Node& node = graph.nodes()[i];
+    if (node.kind != NodeKind::kPixels && !can_tap(graph, static_cast<int>(i))) continue;
     const Json channels = node.channels;
     const Json shape = node.domain == Domain::kPixels ? Json{"height", "width", channels}
                        : node.domain == Domain::kRows ? Json{"rows", channels}

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "runtime/api/handles.h"
+#include "runtime/plan.h"
 
 namespace {
 
@@ -11,12 +12,12 @@ constexpr uint64_t kDefaultImagePixels = 178956970;  // Pillow's limit, above wh
 
 /// The plan is compiled when a run asks for an output; a name that it cannot have is refused here already.
 void check_tap(const vit::Graph& graph, const std::string& name) {
-  for (const vit::Node& node : graph.nodes()) {
-    if (node.name != name) continue;
-    VIT_CHECK(node.kind != vit::NodeKind::kPixels, vit::Code::kArgument, "taps: ", name, " are 8-bit and always kept, see vit_pixels()");
-    return;
-  }
-  throw vit::Error(vit::Code::kArgument, vit::str("taps: the model has no node named ", name));
+  const std::vector<vit::Node>& nodes = graph.nodes();
+  const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const vit::Node& node) { return node.name == name; });
+  VIT_CHECK(found != nodes.end(), vit::Code::kArgument, "taps: the model has no node named ", name);
+  VIT_CHECK(found->kind != vit::NodeKind::kPixels, vit::Code::kArgument, "taps: ", name, " are 8-bit and always kept, see vit_pixels()");
+  VIT_CHECK(vit::can_tap(graph, static_cast<int>(found - nodes.begin())), vit::Code::kArgument, "taps: ", name,
+            " is computed inside another node and has no value of its own");
 }
 
 vit::SessionOptions engine_options(const vit::Model& model, const vit_session_options& given) {

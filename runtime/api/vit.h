@@ -225,7 +225,7 @@ typedef enum vit_description {
   VIT_DESCRIBE_MODEL = 0,   /**< family, sizes, labels' number, parameters, files */
   VIT_DESCRIBE_TENSORS = 1, /**< name, type, shape and file of each tensor */
   VIT_DESCRIBE_RECIPE = 2,  /**< preprocessing: each value with its origin */
-  VIT_DESCRIBE_NODES = 3,   /**< names and shapes of the graph's nodes: what can be tapped */
+  VIT_DESCRIBE_NODES = 3,   /**< names and shapes of the nodes that can be tapped, and pixels */
   VIT_DESCRIBE_PLAN = 4,    /**< steps, implementations, barriers, memory, threads, instruction set */
   VIT_DESCRIBE_PROFILE = 5  /**< per step: calls, microseconds and operations, since the session was created */
 } vit_description;

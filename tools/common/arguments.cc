@@ -58,7 +58,7 @@ size_t edits(const std::string& a, const std::string& b) {
   const std::string name = word.substr(0, word.find('='));
   const std::vector<OptionSpec> options = all_options(program);
   if (find_option(options, name) != nullptr)
-    throw Failure(kUsage, name + " is no option of " + program.name + " " + command.name);
+    throw Failure(kUsage, name + ": is no option of " + command.name);
   std::string closest;
   size_t distance = 3;
   for (const OptionSpec& option : options) {
@@ -121,6 +121,16 @@ void declare(CLI::App& app, const std::vector<OptionSpec>& options, size_t comma
   }
 }
 
+/// CLI11's help with our own first lines.
+class HelpFormat : public CLI::Formatter {
+ public:
+  explicit HelpFormat(std::string usage) : usage_(std::move(usage)) { column_width(28); }
+  std::string make_usage(const CLI::App*, std::string) const override { return "Usage: " + usage_ + "\n"; }
+
+ private:
+  std::string usage_;
+};
+
 void print(const std::string& text) {
   Output out("-");
   out.write(text);
@@ -128,9 +138,8 @@ void print(const std::string& text) {
 }
 
 std::string commands_text(const ProgramSpec& program) {
-  std::string text;
-  if (program.commands.size() < 2) return text;
-  text = "\nCommands:\n";
+  if (program.commands.size() < 2) return "";
+  std::string text = "Commands:\n";
   for (const CommandSpec& command : program.commands) {
     std::string name = command.name;
     name.resize(12, ' ');
@@ -152,20 +161,18 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   out.command = command.name;
   out.inputs = words.inputs;
   const std::string title = program.commands.size() < 2 ? std::string(program.name) : std::string(program.name) + " " + command.name;
-  CLI::App app(program.commands.size() < 2 ? program.about : command.help, title);
+  CLI::App app(std::string(program.about) + "\n" + command.help, title);
   app.set_help_flag();
   app.allow_extras();
-  app.get_formatter()->column_width(28);
+  app.formatter(std::make_shared<HelpFormat>(title + " [OPTIONS]" + (*command.inputs == '\0' ? "" : " ") + command.inputs));
   declare(app, options, words.command, out.options);
-  std::vector<std::string> shown_in_usage;
-  if (*command.inputs != '\0') app.add_option(command.inputs, shown_in_usage)->group("");
   try {
     app.parse(std::vector<std::string>(words.options.rbegin(), words.options.rend()));
   } catch (const CLI::ParseError& error) {
     throw Failure(kUsage, error.what());
   }
   if (out.has("help")) {
-    print(std::string(program.about) + "\n\n" + app.help() + commands_text(program));
+    print(app.help() + commands_text(program));
     return std::nullopt;
   }
   if (out.has("version")) {
@@ -174,7 +181,7 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   }
   for (const std::string& word : app.remaining()) refuse_option(program, command, word);
   if (*command.inputs == '\0' && !out.inputs.empty())
-    throw Failure(kUsage, title + " takes no inputs, found '" + out.inputs[0] + "'");
+    throw Failure(kUsage, out.command + ": takes no inputs, found '" + out.inputs[0] + "'");
   // Declaring an option makes its entry, and a switch has no values: what is left are the options that were given.
   for (const OptionSpec& option : options)
     if (*option.value != '\0' && out.has(long_name(option)) && out.options[long_name(option)].empty()) out.options.erase(long_name(option));
@@ -207,7 +214,9 @@ uint64_t Arguments::whole(const std::string& name, uint64_t smallest, uint64_t l
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || number < smallest || number > largest)
-    throw Failure(kUsage, "--" + name + ": expected a whole number from " + std::to_string(smallest) + " to " + std::to_string(largest) +
+    throw Failure(kUsage, "--" + name + ": expected a whole number " +
+                              (largest == UINT64_MAX ? "of at least " + std::to_string(smallest)
+                                                     : "from " + std::to_string(smallest) + " to " + std::to_string(largest)) +
                               ", found '" + value + "'");
   return number;
 }

@@ -84,6 +84,19 @@ std::string plan_tables(const Json& plan) {
   return text;
 }
 
+/// One run, since the plan reserves its memory for the sizes that it sees.
+void run_blank(Session& session) {
+  const vit_model_info info = session.model().info();
+  const vit_output want = info.num_labels != 0 ? VIT_OUTPUT_LOGITS : VIT_OUTPUT_EMBEDDING;
+  if (info.channels == 3) {
+    const std::vector<uint8_t> blank(3 * info.height * info.width);
+    session.infer({Image::pixels(blank.data(), info.width, info.height)}, want);
+  } else {
+    const std::vector<float> blank(info.channels * info.height * info.width);
+    session.run(blank.data(), 1, info.height, info.width, want);
+  }
+}
+
 std::string info_text(const Arguments& arguments, const Session& session) {
   std::string lists;
   if (arguments.has("nodes")) lists += table_text(description(session, VIT_DESCRIBE_NODES));
@@ -125,7 +138,8 @@ std::string pretty(const Json& value) { return value.dump(2, ' ', /*ensure_ascii
 int run_info(const Arguments& arguments) {
   const std::string format = arguments.choice("format", {"text", "json"}, "text");
   Output output(arguments.text("output", "-"));
-  const Session session = open_session(open_model(arguments), parse_session_options(arguments));
+  Session session = open_session(open_model(arguments), parse_session_options(arguments));
+  run_blank(session);
   output.write(format == "json" ? pretty(info_json(arguments, session)) : info_text(arguments, session));
   output.commit();
   return kDone;

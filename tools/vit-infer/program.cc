@@ -6,8 +6,8 @@ namespace vit::tool {
 namespace {
 
 constexpr CommandSpec kCommands[] = {
-    {"classify", "IMAGE", "The most probable labels of images"},
-    {"embed", "IMAGE", "One vector for each image"},
+    {"classify", "IMAGE...", "The most probable labels of images"},
+    {"embed", "IMAGE...", "One vector for each image"},
     {"run", "", "The model alone: a tensor in, a tensor out"},
     {"info", "", "What a model is and how it would run here"},
     {"explain", "", "How images are brought to the model, and why so"},
