@@ -35,6 +35,36 @@ TEST_CASE("a whole pass agrees with plain loops in double precision at awkward s
   }
 }
 
+TEST_CASE("the oneDNN backend runs whole passes and agrees with our own kernels", "[engine]") {
+  const TinyOptions sizes[] = {{}, {.embed_dim = 36, .num_heads = 3, .depth = 2, .mlp_dim = 37, .patch = 5, .image = 35, .labels = 3, .activation = "quick_gelu"}};
+  for (const TinyOptions& options : sizes) {
+    const TinyModel tiny(options);
+    Random random(5);
+    const int64_t side = options.image;
+    const auto images = random.normals(3 * 3 * side * side);
+    for (const Output want : {Output::kLogits, Output::kFeatures, Output::kEmbedding})
+      for (const int threads : {1, 2, 3}) {
+        CAPTURE(threads, static_cast<int>(want), options.embed_dim);
+        Session own(tiny.model(), {.threads = threads}), other(tiny.model(), {.threads = threads, .backend = Backend::kOneDnn});
+        try {
+          other.run(images.data(), 3, side, side, want);
+        } catch (const Error& error) {
+          if (error.code() != Code::kUnsupported) throw;
+          WARN("skipped: " << error.what());
+          return;
+        }
+        own.run(images.data(), 3, side, side, want);
+        const ResultView a = own.output(), b = other.output();
+        REQUIRE(a.shape == b.shape);
+        float largest = 1;
+        for (int64_t i = 0; i < a.shape.elements(); ++i) largest = std::max(largest, std::fabs(a.data[i]));
+        // Both stay within 1e-5 of double precision (above); oneDNN's GELU is an approximation to 5e-7 of its own.
+        for (int64_t i = 0; i < a.shape.elements(); ++i) CHECK(std::fabs(a.data[i] - b.data[i]) <= 3e-5f * largest);
+        CHECK(other.counters().barriers <= options.depth + 2);
+      }
+  }
+}
+
 TEST_CASE("taps hold what the graph says, and do not change the result", "[engine]") {
   const TinyModel tiny;
   Random random(4);
