@@ -5,6 +5,7 @@
 #include "runtime/step_maker.h"
 
 #if defined(VIT_HAVE_ONEDNN)
+#include "ops/onednn/onednn.h"
 #include "ops/onednn/steps.h"
 #endif
 
@@ -110,6 +111,8 @@ class OneDnnSteps final : public StepMaker {
 }  // namespace
 
 std::unique_ptr<StepMaker> make_onednn_steps(const Model& model, const PlanOptions& options) {
+  const Isa isa = choose_isa(options.kernels->isa);
+  if (isa != usable_isas().back()) onednn_cap_isa(isa);
   return std::make_unique<OneDnnSteps>(model, options);
 }
 

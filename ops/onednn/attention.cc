@@ -17,11 +17,12 @@ namespace {
 
 constexpr const char* kWhat = "attention";
 
-/// Rows of scores at a time: some 128 KiB of them, which stay in the level-2 cache with the head's keys and values.
-int64_t block_rows(int64_t tokens) { return std::clamp<int64_t>(32768 / tokens, 16, 256); }
+/// Rows of scores at a time. oneDNN packs the head's keys and values anew for each block, which 128 rows and more pay for; up to
+/// 1 MiB of scores stays near the level-2 cache.
+int64_t block_rows(int64_t tokens) { return std::clamp<int64_t>(262144 / tokens, 128, 256); }
 
 /// The most scores that a block has in an image of up to `tokens` rows.
-int64_t most_scores(int64_t tokens) { return std::min(tokens * tokens, std::max<int64_t>(32768, 16 * tokens)); }
+int64_t most_scores(int64_t tokens) { return std::min(tokens * tokens, std::max<int64_t>(262144, 128 * tokens)); }
 
 /// Scores stand before oneDNN's own scratch memory, in whole cache lines.
 int64_t score_bytes(int64_t scores) { return round_up(scores, 16) * static_cast<int64_t>(sizeof(float)); }

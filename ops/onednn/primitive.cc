@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <mutex>
 
@@ -20,8 +21,19 @@
 namespace vit {
 namespace onednn {
 
+namespace {
+
+/// oneDNN 3 reports errors on standard output, which belongs to the program; they reach the caller as exceptions of ours. Whoever
+/// asks oneDNN for its reports gets them.
+void keep_quiet() {
+  if (std::getenv("ONEDNN_VERBOSE") == nullptr && std::getenv("DNNL_VERBOSE") == nullptr) dnnl_set_verbose(0);
+}
+
+}  // namespace
+
 const Context& context() {
   static const Context instance = [] {
+    keep_quiet();
     if (dnnl::engine::get_count(dnnl::engine::kind::cpu) == 0)
       throw Error(Code::kUnsupported, str("oneDNN ", onednn_version(),
                                           ": expected a CPU engine, found none; a build for SYCL needs an OpenCL driver for CPUs"));
