@@ -76,10 +76,9 @@ bool read_all(Png& png, Bytes file) {
 
 using Palette = std::array<std::array<uint8_t, 3>, 256>;
 
-/// The file's palette; indices that it lacks stay gray, as in Pillow.
+/// The file's palette; colours that it lacks are black, as in Pillow.
 Palette read_palette(const Png& png) {
-  Palette palette;
-  for (size_t i = 0; i < 256; ++i) palette[i].fill(static_cast<uint8_t>(i));
+  Palette palette{};
   png_colorp colors = nullptr;
   int count = 0;
   png_get_PLTE(png.read, png.info, &colors, &count);

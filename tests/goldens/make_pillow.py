@@ -84,7 +84,7 @@ def pack_row(samples, bits):
     return bytes(row)
 
 
-def png(height, width, color, bits, seed, interlaced=False, before_pixels=b"", after_pixels=b""):
+def png(height, width, color, bits, seed, interlaced=False, before_pixels=b"", after_pixels=b"", colors=0):
     channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[color]
     raw = picture(height, width, seed, channels * 2)
     values = [(raw[2 * i] << 8 | raw[2 * i + 1]) >> (16 - bits) for i in range(height * width * channels)]
@@ -104,7 +104,7 @@ def png(height, width, color, bits, seed, interlaced=False, before_pixels=b"", a
         if x0 < width:
             body += b"".join(b"\0" + row(y, x0, dx) for y in range(y0, height, dy))
     header = struct.pack(">IIBBBBB", width, height, bits, color, 0, 0, 1 if interlaced else 0)
-    palette = chunk(b"PLTE", picture(1, 1 << min(bits, 8), 5)) if color == 3 else b""
+    palette = chunk(b"PLTE", picture(1, colors or 1 << min(bits, 8), 5)) if color == 3 else b""
     return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + palette + before_pixels + chunk(b"IDAT", zlib.compress(body, 9))
             + after_pixels + chunk(b"IEND", b""))
 
@@ -163,6 +163,7 @@ def png_files():
         for bits in depths:
             name = {0: "gray", 2: "rgb", 3: "palette", 4: "gray_alpha", 6: "rgba"}[color]
             yield f"png_{name}_{bits}.png", png(11, 13, color, bits, 20 + bits)
+    yield "png_palette_short.png", png(9, 7, 3, 8, 44, colors=77)
     yield "png_palette_trns.png", png(9, 7, 3, 4, 41, before_pixels=chunk(b"tRNS", bytes((0, 128, 255))))
     yield "png_rgb_trns.png", png(5, 6, 2, 8, 42, before_pixels=chunk(b"tRNS", bytes(6)))
     yield "png_gamma.png", png(5, 6, 2, 8, 43, before_pixels=chunk(b"gAMA", struct.pack(">I", 100000)))
@@ -172,6 +173,12 @@ def png_files():
     yield "png_exif_5.png", png(4, 7, 2, 8, 61, before_pixels=chunk(b"eXIf", exif(5)))
     yield "png_exif_8_late.png", png(4, 7, 2, 8, 62, after_pixels=chunk(b"eXIf", exif(8)))
     yield "png_xmp_3.png", png(4, 7, 2, 8, 63, before_pixels=chunk(b"iTXt", b"XML:com.adobe.xmp\0\0\0\0\0<tiff:Orientation>3<"))
+
+
+def long_stream():
+    """One pixel, and 20 MB of zeros behind it in the same stream."""
+    header = struct.pack(">IIBBBBB", 1, 1, 8, 2, 0, 0, 0)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(bytes(20 << 20), 9)) + chunk(b"IEND", b""))
 
 
 def other_files():
@@ -198,6 +205,7 @@ RESIZES = [  # height, width -> height, width
     (7, 11, 4, 5), (7, 11, 9, 16), (213, 320, 224, 224), (320, 213, 224, 224), (320, 213, 336, 224), (320, 240, 224, 224),
     (1, 1, 5, 7), (1, 50, 20, 3), (50, 1, 3, 20), (64, 64, 32, 32), (33, 16, 33, 40), (16, 33, 40, 33), (200, 3, 5, 300), (300, 90, 31, 33),
     (17, 257, 16, 16), (97, 101, 1, 1), (2, 2, 129, 3),
+    (61, 50, 30, 30), (70, 45, 30, 30),
 ]
 
 BIT = "BitImageProcessor"
@@ -276,6 +284,7 @@ def main():
     for name, data in [*jpeg_files(), *png_files(), *other_files()]:
         (OUT / name).write_bytes(data)
         lines += file_lines(name, data)
+    (OUT / "png_long_stream.png").write_bytes(long_stream())  # no line: Pillow unpacks it all
     lines += [*resize_lines(), *recipe_lines()]
     (OUT / "manifest.txt").write_text("\n".join(lines) + "\n")
 
