@@ -21,9 +21,7 @@ struct VectorLanes {
 #if defined(__AVX512BW__)
   static constexpr int kWidth = 16;
   typedef int32_t Sum __attribute__((vector_size(64)));
-  static Sum load(const uint8_t* src) {
-    return (Sum)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)src));
-  }
+  static Sum load(const uint8_t* src) { return (Sum)_mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i*)src)); }
   static void store(uint8_t* dst, Sum v) {
     const __m512i positive = _mm512_max_epi32((__m512i)v, _mm512_setzero_si512());
     _mm_storeu_si128((__m128i*)dst, _mm512_cvtusepi32_epi8(positive));
@@ -83,9 +81,9 @@ inline void weigh(const uint8_t* src, int64_t stride, const int32_t* weights, in
 
 /// dst[i] = clip((2^21 + sum over t of src[t * stride + i] * weights[t]) >> 22), i in [0, bytes)       Pillow's Resample.c
 ///
-/// src: [taps] rows of `bytes` bytes; weights: [taps], Pillow's 22-bit fixed point, whose sums fit 32 bits; any alignment; dst is not
-/// src. Integer sums have no order, so every instruction set gives the same bytes. The last vectors overlap those before
-/// them instead of having a tail.
+/// src: [taps] rows of `bytes` bytes; weights: [taps], Pillow's 22-bit fixed point, whose sums fit 32 bits; any alignment; dst is
+/// not src. Integer sums have no order, so every instruction set gives the same bytes. The last vectors overlap those before them
+/// instead of having a tail.
 void resize_rows(const uint8_t* src, int64_t stride, const int32_t* weights, int64_t taps, int64_t bytes, uint8_t* dst) noexcept {
   assert(taps >= 1 && bytes >= 1);
   constexpr int kLanesWide = VectorLanes::kWidth;
@@ -119,7 +117,8 @@ inline void transpose_tile(Bytes16 (&tile)[16]) {
 
 inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
 
-/// dst[i * 16 + r] = src[r * stride + i], i in [0, bytes), r in [0, rows); 1 <= rows <= 16. Columns of dst beyond `rows` repeat the last.
+/// dst[i * 16 + r] = src[r * stride + i], i in [0, bytes), r in [0, rows); 1 <= rows <= 16. Columns of dst beyond `rows` repeat
+/// the last.
 void resize_transpose_in(const uint8_t* src, int64_t stride, int64_t rows, int64_t bytes, uint8_t* dst) noexcept {
   assert(rows >= 1 && rows <= kResizeBlock);
   for (int64_t i = 0; i < bytes; i += 16) {
@@ -127,8 +126,10 @@ void resize_transpose_in(const uint8_t* src, int64_t stride, int64_t rows, int64
     Bytes16 tile[16];
     for (int64_t r = 0; r < 16; ++r) {
       const uint8_t* from = src + least(r, rows - 1) * stride + i;
-      if (width == 16) memcpy(&tile[r], from, 16);
-      else memcpy(&tile[r], from, (size_t)width);
+      if (width == 16)
+        memcpy(&tile[r], from, 16);
+      else
+        memcpy(&tile[r], from, (size_t)width);
     }
     transpose_tile(tile);
     memcpy(dst + i * 16, tile, (size_t)width * 16);
@@ -144,8 +145,10 @@ void resize_transpose_out(const uint8_t* src, int64_t rows, int64_t bytes, uint8
     memcpy(tile, src + i * 16, (size_t)width * 16);
     transpose_tile(tile);
     for (int64_t r = 0; r < rows; ++r) {
-      if (width == 16) memcpy(dst + r * stride + i, &tile[r], 16);
-      else memcpy(dst + r * stride + i, &tile[r], (size_t)width);
+      if (width == 16)
+        memcpy(dst + r * stride + i, &tile[r], 16);
+      else
+        memcpy(dst + r * stride + i, &tile[r], (size_t)width);
     }
   }
 }

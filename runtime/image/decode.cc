@@ -59,9 +59,7 @@ constexpr Signature kSignatures[] = {
     {0, "version https://git-lfs"sv, nullptr, "a Git-LFS pointer (git lfs pull fetches the picture)"},
 };
 
-std::string_view head(Bytes file) {
-  return {reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), 1024)};
-}
+std::string_view head(Bytes file) { return {reinterpret_cast<const char*>(file.data()), std::min<size_t>(file.size(), 1024)}; }
 
 /// What a file without a known signature looks like.
 std::string describe(Bytes file) {
@@ -82,7 +80,8 @@ bool is_pnm(Bytes file) {
 Pixels decode_upright(const DecodeJob& job) {
   VIT_CHECK(!job.file.empty(), Code::kImage, job.name, ": expected an image, the file is empty");
   const std::string_view text = head(job.file);
-  if (looks_like_tga(job.file)) return decode_tga(job);  // first: its header may begin as a cursor's does, no other's as a whole TGA header
+  if (looks_like_tga(job.file))
+    return decode_tga(job);  // first: its header may begin as a cursor's does, no other's as a whole TGA header
   std::string found;
   for (const Signature& s : kSignatures) {
     if (text.size() < s.offset || !text.substr(s.offset).starts_with(s.bytes)) continue;
@@ -92,23 +91,26 @@ Pixels decode_upright(const DecodeJob& job) {
     break;
   }
   if (is_pnm(job.file)) return decode_pnm(job);
-  throw Error(Code::kImage, str(job.name, ": expected a JPEG, PNG, WebP, BMP, PNM or TGA image, found ", found.empty() ? describe(job.file) : found));
+  throw Error(Code::kImage, str(job.name, ": expected a JPEG, PNG, WebP, BMP, PNM or TGA image, found ",
+                                found.empty() ? describe(job.file) : found));
 }
 
 }  // namespace
 
 Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height) {
   uint64_t count = 0, bytes = 0;
-  VIT_CHECK(width > 0 && height > 0, Code::kImage, job.name, ": expected a picture of at least 1x1 pixels, found ", width, "x", height);
+  VIT_CHECK(width > 0 && height > 0, Code::kImage, job.name, ": expected a picture of at least 1x1 pixels, found ", width, "x",
+            height);
   VIT_CHECK(std::max(width, height) <= job.max_side, Code::kImage, job.name, ": expected sides of at most ", job.max_side,
             " pixels, the header says ", width, "x", height);
-  VIT_CHECK(mul_ok(width, height, &count) && mul_ok(count, 3, &bytes) && bytes <= INT64_MAX && count <= job.max_pixels, Code::kImage, job.name,
-            ": expected at most ", job.max_pixels, " pixels, the header says ", width, "x", height);
+  VIT_CHECK(mul_ok(width, height, &count) && mul_ok(count, 3, &bytes) && bytes <= INT64_MAX && count <= job.max_pixels,
+            Code::kImage, job.name, ": expected at most ", job.max_pixels, " pixels, the header says ", width, "x", height);
   return Pixels(static_cast<int64_t>(height), static_cast<int64_t>(width));
 }
 
 void fail_truncated(const DecodeJob& job, const char* format) {
-  throw Error(Code::kImage, str(job.name, ": truncated ", format, ": the file ends after ", job.file.size(), " bytes, before its picture does"));
+  throw Error(Code::kImage, str(job.name, ": truncated ", format, ": the file ends after ", job.file.size(),
+                                " bytes, before its picture does"));
 }
 
 void fail_damaged(const DecodeJob& job, const char* format, const std::string& why) {

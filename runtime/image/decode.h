@@ -20,12 +20,13 @@ struct DecodeOptions {
   Orientation orientation = Orientation::kApply;
 };
 
-/// Decodes JPEG, PNG, WebP, BMP, PNM or TGA, told apart by content. `name` starts the sentence of an Error(kImage): other and animated
-/// formats are refused by name, truncated and damaged files where Pillow raises.
+/// Decodes JPEG, PNG, WebP, BMP, PNM or TGA, told apart by content. `name` starts the sentence of an Error(kImage): other and
+/// animated formats are refused by name, truncated and damaged files where Pillow raises.
 ///
 /// Memory at the peak, beside the file itself: 3 bytes a pixel for the result; 3 more while an orientation that swaps the axes is
 /// applied; and the decoder's own: some rows (sequential JPEG, PNG), 2 bytes a stored sample (progressive JPEG: 6 a pixel at most
-/// for three components), 4 bytes a pixel (WebP, BMP, TGA). So 537 MB of pixels and 1.1 GB in all for the largest picture of the default limit.
+/// for three components), 4 bytes a pixel (WebP, BMP, TGA). So 537 MB of pixels and 1.1 GB in all for the largest picture of the
+/// default limit.
 Pixels decode_image(Bytes file, const std::string& name, const DecodeOptions& options = {});
 
 /// The same for a path; "-" is standard input. Throws Error(kIo) when it cannot be read.

@@ -121,8 +121,9 @@ void cmyk_to_rgb(const uint8_t* line, uint8_t* row, int64_t width) {
 
 [[noreturn]] void fail(const Jpeg& jpeg, Outcome outcome, const DecodeJob& job) {
   if (outcome == Outcome::kTruncated) fail_truncated(job, "JPEG");
-  VIT_CHECK(!jpeg.too_many_scans, Code::kImage, job.name, ": expected a JPEG of at most ", kMaxScans, " scans and ", kMaxScannedPixels,
-            " pixels in all of them, found scan ", jpeg.info.input_scan_number, " of ", jpeg.info.image_width, "x", jpeg.info.image_height);
+  VIT_CHECK(!jpeg.too_many_scans, Code::kImage, job.name, ": expected a JPEG of at most ", kMaxScans, " scans and ",
+            kMaxScannedPixels, " pixels in all of them, found scan ", jpeg.info.input_scan_number, " of ", jpeg.info.image_width,
+            "x", jpeg.info.image_height);
   VIT_CHECK(jpeg.error_code != JERR_OUT_OF_MEMORY, Code::kMemory, job.name, ": not enough memory to decode this JPEG");
   fail_damaged(job, "JPEG", printable(jpeg.message));
 }
@@ -144,13 +145,15 @@ Pixels decode_jpeg(const DecodeJob& job) {
   const int components = jpeg.info.num_components;
   VIT_CHECK(components == 1 || components == 3 || components == 4, Code::kImage, job.name,
             ": expected a JPEG of 1, 3 or 4 components, found ", components);
-  VIT_CHECK(jpeg.info.data_precision == 8, Code::kImage, job.name, ": expected a JPEG of 8 bits a sample, found ", jpeg.info.data_precision);
+  VIT_CHECK(jpeg.info.data_precision == 8, Code::kImage, job.name, ": expected a JPEG of 8 bits a sample, found ",
+            jpeg.info.data_precision);
   Pixels pixels = allocate_pixels(job, jpeg.info.image_width, jpeg.info.image_height);
   jpeg.info.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
   std::vector<uint8_t> line(components == 4 ? static_cast<size_t>(pixels.width) * 4 : 0);
 
   const auto finish = components == 1 ? spread_gray : components == 3 ? keep_rgb : cmyk_to_rgb;
-  const Outcome outcome = read_rows(jpeg, pixels.data.data(), static_cast<size_t>(pixels.width) * 3, line.empty() ? nullptr : line.data(), finish);
+  const Outcome outcome =
+      read_rows(jpeg, pixels.data.data(), static_cast<size_t>(pixels.width) * 3, line.empty() ? nullptr : line.data(), finish);
   if (outcome != Outcome::kDone) fail(jpeg, outcome, job);
   return pixels;
 }

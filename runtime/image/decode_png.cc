@@ -18,9 +18,9 @@ struct Png {
   png_structp read = nullptr;
   png_infop info = nullptr;
   const Pixels* pixels = nullptr;
-  int last_pass = 0;       ///< of those that hold pixels
-  bool complete = false;   ///< the last row has come
-  bool ended = false;      ///< the file's end mark has come
+  int last_pass = 0;      ///< of those that hold pixels
+  bool complete = false;  ///< the last row has come
+  bool ended = false;     ///< the file's end mark has come
   char message[200] = {};
   ~Png() { png_destroy_read_struct(&read, &info, nullptr); }
 };
@@ -36,13 +36,15 @@ void on_warning(png_structp, png_const_charp) {}
 int last_pass_of(int64_t width, int64_t height) {
   int last = 0;
   for (int pass = 0; pass < 7; ++pass)
-    if (PNG_PASS_COLS(static_cast<png_uint_32>(width), pass) > 0 && PNG_PASS_ROWS(static_cast<png_uint_32>(height), pass) > 0) last = pass;
+    if (PNG_PASS_COLS(static_cast<png_uint_32>(width), pass) > 0 && PNG_PASS_ROWS(static_cast<png_uint_32>(height), pass) > 0)
+      last = pass;
   return last;
 }
 
 // The library calls these, and png_error() leaves them by longjmp(): they hold nothing that has a destructor.
 
-/// Asks for what takes at most 3 bytes a pixel: palette indices and gray of up to 8 bits in 1 byte, 16-bit gray in 2, colours in 3.
+/// Asks for what takes at most 3 bytes a pixel: palette indices and gray of up to 8 bits in 1 byte, 16-bit gray in 2, colours
+/// in 3.
 void on_header(png_structp read, png_infop info) {
   Png& png = *static_cast<Png*>(png_get_progressive_ptr(read));
   const int type = png_get_color_type(read, info), bits = png_get_bit_depth(read, info);
@@ -67,7 +69,7 @@ void on_end(png_structp read, png_infop) { static_cast<Png*>(png_get_progressive
 
 bool read_all(Png& png, Bytes file) {
   if (setjmp(png_jmpbuf(png.read))) return false;
-  png_set_user_limits(png.read, PNG_UINT_31_MAX, PNG_UINT_31_MAX);  // allocate_pixels() has checked them
+  png_set_user_limits(png.read, PNG_UINT_31_MAX, PNG_UINT_31_MAX);             // allocate_pixels() has checked them
   png_set_keep_unknown_chunks(png.read, PNG_HANDLE_CHUNK_NEVER, nullptr, -1);  // profiles, texts, times: not even unpacked
   png_set_progressive_read_fn(png.read, &png, on_header, on_row, on_end);
   png_process_data(png.read, png.info, const_cast<uint8_t*>(file.data()), file.size());
@@ -82,7 +84,8 @@ Palette read_palette(const Png& png) {
   png_colorp colors = nullptr;
   int count = 0;
   png_get_PLTE(png.read, png.info, &colors, &count);
-  for (int i = 0; i < std::min(count, 256); ++i) palette[static_cast<size_t>(i)] = {colors[i].red, colors[i].green, colors[i].blue};
+  for (int i = 0; i < std::min(count, 256); ++i)
+    palette[static_cast<size_t>(i)] = {colors[i].red, colors[i].green, colors[i].blue};
   return palette;
 }
 
@@ -103,9 +106,7 @@ void gray16_to_rgb(uint8_t* row, int64_t width) {
   fail_truncated(job, "PNG");
 }
 
-uint32_t big_endian(const uint8_t* at) {
-  return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | at[3];
-}
+uint32_t big_endian(const uint8_t* at) { return uint32_t{at[0]} << 24 | uint32_t{at[1]} << 16 | uint32_t{at[2]} << 8 | at[3]; }
 
 /// Throws when a chunk before the pixels announces several frames.
 void refuse_animation(const DecodeJob& job) {
@@ -140,9 +141,12 @@ Pixels decode_png(const DecodeJob& job) {
   const Palette palette = read_palette(png);
   for (int64_t y = 0; y < pixels.height; ++y) {
     uint8_t* const row = pixels.row(y);
-    if (type == PNG_COLOR_TYPE_PALETTE) palette_to_rgb(row, pixels.width, palette);
-    else if (type == PNG_COLOR_TYPE_GRAY && bits == 16) gray16_to_rgb(row, pixels.width);
-    else if (!(type & PNG_COLOR_MASK_COLOR)) gray_to_rgb(row, pixels.width);
+    if (type == PNG_COLOR_TYPE_PALETTE)
+      palette_to_rgb(row, pixels.width, palette);
+    else if (type == PNG_COLOR_TYPE_GRAY && bits == 16)
+      gray16_to_rgb(row, pixels.width);
+    else if (!(type & PNG_COLOR_MASK_COLOR))
+      gray_to_rgb(row, pixels.width);
   }
   return pixels;
 }

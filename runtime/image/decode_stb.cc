@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// BMP, PNM and TGA by stb_image. It reads truncated files as if zeros followed, knows variants that Pillow reads differently and trusts
-// some fields, so the headers are checked here first and its every read is watched.
+// BMP, PNM and TGA by stb_image. It reads truncated files as if zeros followed, knows variants that Pillow reads differently and
+// trusts some fields, so the headers are checked here first and its every read is watched.
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -73,18 +73,22 @@ Pixels load(const DecodeJob& job, const char* format, Source source, Pixels pixe
       stbi_load_from_callbacks(&callbacks, &source, &width, &height, &channels, 3), std::free);
   if (source.starved) fail_truncated(job, format);
   if (!rgb) {
-    VIT_CHECK(std::strcmp(stbi_failure_reason(), "outofmem") != 0, Code::kMemory, job.name, ": not enough memory to decode this ", format);
+    VIT_CHECK(std::strcmp(stbi_failure_reason(), "outofmem") != 0, Code::kMemory, job.name, ": not enough memory to decode this ",
+              format);
     fail_damaged(job, format, stbi_failure_reason());
   }
-  VIT_CHECK(width == pixels.width && height == pixels.height, Code::kImage, job.name, ": damaged ", format, ": its header has two sizes");
+  VIT_CHECK(width == pixels.width && height == pixels.height, Code::kImage, job.name, ": damaged ", format,
+            ": its header has two sizes");
   std::memcpy(pixels.data.data(), rgb.get(), static_cast<size_t>(pixels.data.size()));
   return pixels;
 }
 
 /// Throws when the file has fewer than `offset` + `rows` x `row_bytes` bytes; `padding` of the last row's may be missing.
-void require_bytes(const DecodeJob& job, const char* format, uint64_t offset, uint64_t rows, uint64_t row_bytes, uint64_t padding = 0) {
+void require_bytes(const DecodeJob& job, const char* format, uint64_t offset, uint64_t rows, uint64_t row_bytes,
+                   uint64_t padding = 0) {
   uint64_t needed = 0;
-  if (!mul_ok(rows, row_bytes, &needed) || !add_ok(needed, offset, &needed) || needed - padding > job.file.size()) fail_truncated(job, format);
+  if (!mul_ok(rows, row_bytes, &needed) || !add_ok(needed, offset, &needed) || needed - padding > job.file.size())
+    fail_truncated(job, format);
 }
 
 struct BmpHeader {
@@ -97,8 +101,8 @@ BmpHeader read_bmp_header(const DecodeJob& job) {
   if (file.size() < 26) fail_truncated(job, "BMP");
   h.offset = u32(file, 10);
   h.header_bytes = u32(file, 14);
-  VIT_CHECK(h.header_bytes == 12 || h.header_bytes == 40 || h.header_bytes == 108 || h.header_bytes == 124, Code::kImage, job.name,
-            ": expected a BMP with a header of 12, 40, 108 or 124 bytes, found ", h.header_bytes);
+  VIT_CHECK(h.header_bytes == 12 || h.header_bytes == 40 || h.header_bytes == 108 || h.header_bytes == 124, Code::kImage,
+            job.name, ": expected a BMP with a header of 12, 40, 108 or 124 bytes, found ", h.header_bytes);
   if (file.size() < 14 + uint64_t{h.header_bytes}) fail_truncated(job, "BMP");
   if (h.header_bytes == 12) {
     h.width = u16(file, 18), h.height = u16(file, 20), h.bits = u16(file, 24);
@@ -151,7 +155,8 @@ int64_t read_pnm_number(Bytes file, size_t& at) {
   while (at < file.size() && (blank(file[at]) || file[at] == '#')) {
     if (file[at] == '#')
       while (at < file.size() && file[at] != '\n' && file[at] != '\r') ++at;
-    else ++at;
+    else
+      ++at;
   }
   const char* const begin = reinterpret_cast<const char*>(file.data()) + at;
   const char* const end = begin + std::min<size_t>(10, file.size() - at);
@@ -166,11 +171,13 @@ int64_t read_pnm_number(Bytes file, size_t& at) {
 
 Pixels decode_bmp(const DecodeJob& job) {
   const BmpHeader h = read_bmp_header(job);
-  VIT_CHECK(h.compression == 0 || h.compression == 3, Code::kImage, job.name, ": expected an uncompressed BMP, found compression ",
-            h.compression, h.compression == 1 || h.compression == 2 ? " (run lengths)" : "");
+  VIT_CHECK(h.compression == 0 || h.compression == 3, Code::kImage, job.name,
+            ": expected an uncompressed BMP, found compression ", h.compression,
+            h.compression == 1 || h.compression == 2 ? " (run lengths)" : "");
   VIT_CHECK(h.bits == 1 || h.bits == 4 || h.bits == 8 || h.bits == 24 || h.bits == 32, Code::kImage, job.name,
             ": expected a BMP of 1, 4, 8, 24 or 32 bits a pixel, found ", h.bits);
-  VIT_CHECK(h.compression == 0 || h.bits == 32, Code::kImage, job.name, ": expected bit fields in a BMP of 32 bits a pixel, found ", h.bits);
+  VIT_CHECK(h.compression == 0 || h.bits == 32, Code::kImage, job.name,
+            ": expected bit fields in a BMP of 32 bits a pixel, found ", h.bits);
   if (h.compression == 3) check_bmp_masks(job);
   if (h.offset < 14 + h.header_bytes) fail_damaged(job, "BMP", str("its pixels start inside its header, at byte ", h.offset));
   Pixels pixels = allocate_pixels(job, h.width, h.height);
@@ -182,9 +189,11 @@ Pixels decode_bmp(const DecodeJob& job) {
 
 Pixels decode_pnm(const DecodeJob& job) {
   const uint8_t kind = job.file[1];
-  VIT_CHECK(kind == '5' || kind == '6', Code::kImage, job.name, ": expected a binary PGM (P5) or PPM (P6), found P", static_cast<char>(kind));
+  VIT_CHECK(kind == '5' || kind == '6', Code::kImage, job.name, ": expected a binary PGM (P5) or PPM (P6), found P",
+            static_cast<char>(kind));
   size_t at = 2;
-  const int64_t width = read_pnm_number(job.file, at), height = read_pnm_number(job.file, at), white = read_pnm_number(job.file, at);
+  const int64_t width = read_pnm_number(job.file, at), height = read_pnm_number(job.file, at),
+                white = read_pnm_number(job.file, at);
   if (width < 0 || height < 0 || white < 0) fail_damaged(job, "PNM", "its header is not three numbers");
   VIT_CHECK(white == 255, Code::kImage, job.name, ": expected a PNM of 8 bits a sample (maximum 255), found maximum ", white);
   Pixels pixels = allocate_pixels(job, static_cast<uint64_t>(width), static_cast<uint64_t>(height));
@@ -202,7 +211,8 @@ bool looks_like_tga(Bytes file) {
   if (h.kind() < 1 || h.kind() > 3 || h.type > 11 || h.palette_type != (palette ? 1 : 0) || (h.flags & 0xc0)) return false;
   if (!palette && (h.palette_start || h.palette_length || h.palette_bits)) return false;
   if (palette && (h.bits != 8 || h.palette_length == 0)) return false;
-  return h.width > 0 && h.height > 0 && (h.bits == 1 || h.bits == 8 || h.bits == 15 || h.bits == 16 || h.bits == 24 || h.bits == 32);
+  return h.width > 0 && h.height > 0 &&
+         (h.bits == 1 || h.bits == 8 || h.bits == 15 || h.bits == 16 || h.bits == 24 || h.bits == 32);
 }
 
 Pixels decode_tga(const DecodeJob& job) {
@@ -210,7 +220,7 @@ Pixels decode_tga(const DecodeJob& job) {
   const bool readable = h.kind() == 1   ? h.palette_start == 0 && (h.palette_bits == 24 || h.palette_bits == 32)
                         : h.kind() == 2 ? h.bits == 24 || h.bits == 32
                                         : h.bits == 8 || h.bits == 16;
-  VIT_CHECK(readable, Code::kImage, job.name, ": expected a TGA of 8-bit gray with or without alpha, or of 24 or 32 bits in its pixels or its whole palette, found kind ",
+  VIT_CHECK(readable, Code::kImage, job.name, ": expected a TGA of gray, of 24 or 32 bits, or with such a palette, found kind ",
             h.type, ", ", h.bits, " bits a pixel and ", h.palette_bits, " in the palette");
   VIT_CHECK(!(h.flags & 0x10), Code::kImage, job.name, ": expected a TGA stored from left to right, found right to left");
   Pixels pixels = allocate_pixels(job, h.width, h.height);

@@ -21,8 +21,10 @@ namespace {
 
 Pixels decode_webp(const DecodeJob& job) {
   WebPDecoderConfig config;
-  VIT_CHECK(WebPInitDecoderConfig(&config), Code::kUnsupported, "this build's libwebp has another interface than its headers say");
-  if (const VP8StatusCode status = WebPGetFeatures(job.file.data(), job.file.size(), &config.input); status != VP8_STATUS_OK) fail(status, job);
+  VIT_CHECK(WebPInitDecoderConfig(&config), Code::kUnsupported,
+            "this build's libwebp has another interface than its headers say");
+  if (const VP8StatusCode status = WebPGetFeatures(job.file.data(), job.file.size(), &config.input); status != VP8_STATUS_OK)
+    fail(status, job);
   VIT_CHECK(!config.input.has_animation, Code::kImage, job.name, ": expected a single picture, found an animated WebP");
 
   Pixels pixels = allocate_pixels(job, static_cast<uint64_t>(config.input.width), static_cast<uint64_t>(config.input.height));

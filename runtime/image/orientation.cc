@@ -125,7 +125,8 @@ void flip_row(uint8_t* row, int64_t width) {
 }
 
 void flip_rows(const Pixels& pixels) {
-  for (int64_t a = 0, b = pixels.height - 1; a < b; ++a, --b) std::swap_ranges(pixels.row(a), pixels.row(a) + pixels.width * 3, pixels.row(b));
+  for (int64_t a = 0, b = pixels.height - 1; a < b; ++a, --b)
+    std::swap_ranges(pixels.row(a), pixels.row(a) + pixels.width * 3, pixels.row(b));
 }
 
 /// In squares, so that both sides stay in the cache.
@@ -142,7 +143,8 @@ Pixels transpose(const Pixels& from) {
 }  // namespace
 
 int read_orientation(Bytes file) {
-  const bool png = text(file).starts_with("\x89PNG"), webp = text(file).starts_with("RIFF"), jpeg = text(file).starts_with("\xff\xd8");
+  const bool png = text(file).starts_with("\x89PNG"), webp = text(file).starts_with("RIFF"),
+             jpeg = text(file).starts_with("\xff\xd8");
   if (!png && !webp && !jpeg) return 1;
   const Metadata found = jpeg ? from_jpeg(file) : png ? from_png(file) : from_webp(file);
   const uint32_t value = from_exif(found.exif).value_or(from_xmp(found.xmp).value_or(1));
@@ -150,7 +152,8 @@ int read_orientation(Bytes file) {
 }
 
 Pixels apply_orientation(Pixels pixels, int orientation) {
-  // Every orientation is an optional transposition, then flips: 5 itself, 6 and 7 flip its rows from left to right, 7 and 8 turn it over.
+  // Every orientation is an optional transposition, then flips: 5 itself, 6 and 7 flip its rows from left to right, 7 and 8 turn
+  // it over.
   if (orientation >= 5) pixels = transpose(pixels);
   const bool mirror = orientation == 2 || orientation == 3 || orientation == 6 || orientation == 7;
   const bool upside_down = orientation == 3 || orientation == 4 || orientation == 7 || orientation == 8;

@@ -7,8 +7,9 @@
 
 namespace vit {
 
-/// The orientation, 1..8, of a JPEG (APP1), PNG (eXIf, XMP in an uncompressed iTXt) or WebP (EXIF, XMP) file; 1 when it says nothing valid. EXIF
-/// goes before XMP, as in Pillow's exif_transpose. Never throws and never reads past the file, whatever it holds.
+/// The orientation, 1..8, of a JPEG (APP1), PNG (eXIf, XMP in an uncompressed iTXt) or WebP (EXIF, XMP) file; 1 when it says
+/// nothing valid. EXIF goes before XMP, as in Pillow's exif_transpose. Never throws and never reads past the file, whatever it
+/// holds.
 int read_orientation(Bytes file);
 
 /// The pixels as a viewer shows them. Orientations above 4 swap the axes and need a second buffer, the others work in place.

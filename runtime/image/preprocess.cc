@@ -16,7 +16,8 @@ struct CropAxis {
   int64_t offset = 0;  ///< zeros before it
 };
 
-/// transformers' center_crop: half of the surplus, rounded down, is cut before; half of what is missing, rounded up, is added before.
+/// transformers' center_crop: half of the surplus, rounded down, is cut before; half of what is missing, rounded up, is added
+/// before.
 CropAxis crop_axis(int64_t size, int64_t crop) {
   if (size >= crop) {
     const int64_t begin = (size - crop) / 2;
@@ -52,8 +53,8 @@ int64_t bytes_of(PixelFormat format) {
 
 Pixels preprocess(const PixelView& image, const Recipe& recipe, const PreprocessOptions& options, const KernelTable& kernels,
                   const std::string& name) {
-  VIT_CHECK(image.data && image.height > 0 && image.width > 0, Code::kImage, name, ": expected a picture of at least 1x1 pixels, found ",
-            image.width, "x", image.height);
+  VIT_CHECK(image.data && image.height > 0 && image.width > 0, Code::kImage, name,
+            ": expected a picture of at least 1x1 pixels, found ", image.width, "x", image.height);
   ResizeJob job;
   job.image = image;
   job.size = recipe.resize.value.apply({image.height, image.width});
@@ -61,9 +62,11 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
   job.order = options.order;
   const PixelSize output = recipe.crop.value.value_or(job.size);
   uint64_t count = 0;
-  VIT_CHECK(mul_ok(static_cast<uint64_t>(output.height), static_cast<uint64_t>(output.width), &count) && count <= options.max_output_pixels,
-            Code::kMemory, name, ": expected a picture that the model's preprocessing brings to at most ", options.max_output_pixels,
-            " pixels, found one of ", image.width, "x", image.height, " that it would bring to ", output.width, "x", output.height);
+  VIT_CHECK(mul_ok(static_cast<uint64_t>(output.height), static_cast<uint64_t>(output.width), &count) &&
+                count <= options.max_output_pixels,
+            Code::kMemory, name, ": expected a picture that the model's preprocessing brings to at most ",
+            options.max_output_pixels, " pixels, found one of ", image.width, "x", image.height, " that it would bring to ",
+            output.width, "x", output.height);
 
   const CropAxis rows = crop_axis(job.size.height, output.height), columns = crop_axis(job.size.width, output.width);
   job.rows = rows.seen;
@@ -79,13 +82,16 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
 
 Pixels to_rgb(const RawPixels& raw, uint64_t max_pixels) {
   VIT_CHECK(raw.data, Code::kArgument, "pixels: expected a pointer, found none");
-  VIT_CHECK(raw.height > 0 && raw.width > 0, Code::kArgument, "pixels: expected a picture of at least 1x1 pixels, found ", raw.width, "x", raw.height);
+  VIT_CHECK(raw.height > 0 && raw.width > 0, Code::kArgument, "pixels: expected a picture of at least 1x1 pixels, found ",
+            raw.width, "x", raw.height);
   uint64_t count = 0, row_bytes = 0;
   const uint64_t height = static_cast<uint64_t>(raw.height), width = static_cast<uint64_t>(raw.width);
-  VIT_CHECK(mul_ok(height, width, &count) && count <= max_pixels && mul_ok(width, static_cast<uint64_t>(bytes_of(raw.format)), &row_bytes),
+  VIT_CHECK(mul_ok(height, width, &count) && count <= max_pixels &&
+                mul_ok(width, static_cast<uint64_t>(bytes_of(raw.format)), &row_bytes),
             Code::kArgument, "pixels: expected at most ", max_pixels, " of them, found ", raw.width, "x", raw.height);
   const int64_t stride = raw.stride_bytes == 0 ? static_cast<int64_t>(row_bytes) : raw.stride_bytes;
-  VIT_CHECK(stride >= static_cast<int64_t>(row_bytes), Code::kArgument, "pixels: expected a stride of at least ", row_bytes, " bytes, found ", stride);
+  VIT_CHECK(stride >= static_cast<int64_t>(row_bytes), Code::kArgument, "pixels: expected a stride of at least ", row_bytes,
+            " bytes, found ", stride);
   Pixels pixels(raw.height, raw.width);
   for (int64_t y = 0; y < raw.height; ++y) copy_row(raw.data + y * stride, raw.format, raw.width, pixels.row(y));
   return pixels;

@@ -17,9 +17,9 @@ struct PreprocessOptions {
   uint64_t max_output_pixels = uint64_t{kMaxRecipeSide} * kMaxRecipeSide;
 };
 
-/// Resize and centre crop of an upright RGB picture: [height, width, 3], equal to Pillow's bytes. Only what the crop needs is computed.
-/// A picture smaller than the crop gets zeros around it, as transformers' slow processors do it. `name` starts the sentence of an
-/// Error(kImage, kMemory).
+/// Resize and centre crop of an upright RGB picture: [height, width, 3], equal to Pillow's bytes. Only what the crop needs is
+/// computed. A picture smaller than the crop gets zeros around it, as transformers' slow processors do it. `name` starts the
+/// sentence of an Error(kImage, kMemory).
 Pixels preprocess(const PixelView& image, const Recipe& recipe, const PreprocessOptions& options, const KernelTable& kernels,
                   const std::string& name = "image");
 
@@ -34,8 +34,8 @@ struct RawPixels {
   PixelFormat format = PixelFormat::kRgb;
 };
 
-/// Copies a caller's pixels to RGB; alpha is dropped without blending, gray replicated. Throws Error(kArgument) for no data, sizes that are
-/// not positive or pass `max_pixels`, and a stride that is less than a row.
+/// Copies a caller's pixels to RGB; alpha is dropped without blending, gray replicated. Throws Error(kArgument) for no data,
+/// sizes that are not positive or pass `max_pixels`, and a stride that is less than a row.
 Pixels to_rgb(const RawPixels& raw, uint64_t max_pixels = DecodeOptions{}.max_pixels);
 
 }  // namespace vit

@@ -16,14 +16,17 @@ int64_t round_half_even(double x) { return static_cast<int64_t>(std::nearbyint(x
 int64_t scaled(int64_t a, int64_t b, int64_t c) { return (2 * a * b + c) / (2 * c); }
 
 PixelSize by_shortest_edge(PixelSize image, int64_t shortest) {
-  const auto longer = [&](int64_t long_side, int64_t short_side) { return std::max(int64_t{1}, shortest * long_side / short_side); };
+  const auto longer = [&](int64_t long_side, int64_t short_side) {
+    return std::max(int64_t{1}, shortest * long_side / short_side);
+  };
   if (image.width <= image.height) return {longer(image.height, image.width), shortest};
   return {shortest, longer(image.width, image.height)};
 }
 
 /// transformers' get_size_with_aspect_ratio.
 PixelSize by_edges(PixelSize image, int64_t shortest, int64_t longest) {
-  const double smaller = static_cast<double>(std::min(image.height, image.width)), larger = static_cast<double>(std::max(image.height, image.width));
+  const double smaller = static_cast<double>(std::min(image.height, image.width)),
+               larger = static_cast<double>(std::max(image.height, image.width));
   double short_side = static_cast<double>(shortest);
   int64_t rounded = shortest;
   if (larger / smaller * short_side > static_cast<double>(longest)) {
@@ -42,7 +45,8 @@ PixelSize by_edges(PixelSize image, int64_t shortest, int64_t longest) {
 PixelSize by_fit(PixelSize image, int64_t height, int64_t width) {
   const double ratio = std::min(static_cast<double>(height) / static_cast<double>(image.height),
                                 static_cast<double>(width) / static_cast<double>(image.width));
-  return {static_cast<int64_t>(static_cast<double>(image.height) * ratio), static_cast<int64_t>(static_cast<double>(image.width) * ratio)};
+  return {static_cast<int64_t>(static_cast<double>(image.height) * ratio),
+          static_cast<int64_t>(static_cast<double>(image.width) * ratio)};
 }
 
 /// An object of the two members, or of the first alone.
@@ -110,8 +114,8 @@ PixelSize Recipe::output_size(PixelSize image) const { return crop.value.value_o
 
 void Recipe::override_size(PixelSize size, const std::string& origin) {
   const auto valid = [](int64_t side) { return side >= 1 && side <= kMaxRecipeSide; };
-  VIT_CHECK(valid(size.height) && valid(size.width), Code::kArgument, origin, ": expected sides of 1 to ", kMaxRecipeSide, " pixels, found ",
-            size.height, "x", size.width);
+  VIT_CHECK(valid(size.height) && valid(size.width), Code::kArgument, origin, ": expected sides of 1 to ", kMaxRecipeSide,
+            " pixels, found ", size.height, "x", size.width);
   Resize& r = resize.value;
   if (crop.value) {
     const PixelSize old = *crop.value;

@@ -48,8 +48,8 @@ enum class ResizeRule {
 
 struct Resize {
   ResizeRule rule = ResizeRule::kNone;
-  int64_t height = 0, width = 0;       // kExact, kFitInside
-  int64_t shortest = 0, longest = 0;   // kShortestEdge, kEdges
+  int64_t height = 0, width = 0;      // kExact, kFitInside
+  int64_t shortest = 0, longest = 0;  // kShortestEdge, kEdges
   /// The size that a picture gets. Both sides at least 1; the product may be absurd (thin pictures), so check before use.
   PixelSize apply(PixelSize image) const;
 };
@@ -60,8 +60,8 @@ struct Recipe {
   Sourced<Convert> convert;
   Sourced<Resize> resize;
   Sourced<Filter> filter;
-  Sourced<std::optional<PixelSize>> crop;  ///< none: the resized picture is the input
-  Sourced<double> rescale;                 ///< 1 when there is none
+  Sourced<std::optional<PixelSize>> crop;    ///< none: the resized picture is the input
+  Sourced<double> rescale;                   ///< 1 when there is none
   Sourced<std::array<double, 3>> mean, std;  ///< 0 and 1 when there is no normalisation
 
   /// x = pixel * scale + shift, as the engine wants it.
@@ -72,9 +72,11 @@ struct Recipe {
   PixelSize output_size(PixelSize image) const;
   /// Changes the target to `size`, which fixed_size() is from then on:
   /// - an exact resize without crop goes to `size`;
-  /// - with a crop, the crop becomes `size`, and an exact resize grows by the crop's ratio on each axis; a shortest edge grows by the
+  /// - with a crop, the crop becomes `size`, and an exact resize grows by the crop's ratio on each axis; a shortest edge grows by
+  /// the
   ///   larger of the two ratios, so that what covered the crop still does. Halves are rounded up.
-  /// - without crop, a picture is brought to max(height, width) by its shortest edge and cropped, or resized exactly if it was not
+  /// - without crop, a picture is brought to max(height, width) by its shortest edge and cropped, or resized exactly if it was
+  /// not
   ///   resized at all.
   /// Throws Error(kArgument) unless both sides are in [1, kMaxRecipeSide].
   void override_size(PixelSize size, const std::string& origin = "option --size");
@@ -82,8 +84,8 @@ struct Recipe {
   Json to_json() const;
 };
 
-/// Reads a preprocessor_config.json of a ViT, DeiT or BiT processor, under any of its names; other classes are refused by name. A file
-/// without a class name is read by the family's own processor, as transformers does. `file` is the name for origins and
+/// Reads a preprocessor_config.json of a ViT, DeiT or BiT processor, under any of its names; other classes are refused by name. A
+/// file without a class name is read by the family's own processor, as transformers does. `file` is the name for origins and
 /// sentences. Throws Error(kModel) that names the field.
 Recipe recipe_from_preprocessor(const Json& config, const std::string& file, const std::string& family);
 

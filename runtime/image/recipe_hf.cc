@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Recipes as transformers' image processors have them: preprocessor_config.json, and each class's defaults for what it leaves out.
+// Recipes as transformers' image processors have them: preprocessor_config.json, and each class's defaults for what it leaves
+// out.
 #include <cmath>
 #include <string_view>
 
@@ -122,7 +123,8 @@ class Reader {
   }
 
   Sourced<Filter> filter() const {
-    constexpr Filter kCodes[] = {Filter::kNearest, Filter::kLanczos, Filter::kBilinear, Filter::kBicubic, Filter::kBox, Filter::kHamming};
+    constexpr Filter kCodes[] = {Filter::kNearest, Filter::kLanczos, Filter::kBilinear,
+                                 Filter::kBicubic, Filter::kBox,     Filter::kHamming};
     const std::optional<int64_t> code = fields_.maybe_integer("resample", {0, 5});
     return code ? Sourced<Filter>{kCodes[*code], from_file("resample")} : Sourced<Filter>{processor_.filter, from_class()};
   }
@@ -136,7 +138,8 @@ class Reader {
     }
     const Sourced<bool> wanted = flag("do_center_crop", processor_.do_center_crop);
     if (!wanted.value) return {{}, wanted.origin};
-    if (!size.value) fields_.fail("crop_size", str("height and width, because do_center_crop is true and ", class_, " has no default"));
+    if (!size.value)
+      fields_.fail("crop_size", str("height and width, because do_center_crop is true and ", class_, " has no default"));
     return size;
   }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Every operation here is in the order and precision of Pillow's, and the build forbids fused multiply-adds: the weights are equal to the
-// last bit.
+// Every operation here is in the order and precision of Pillow's, and the build forbids fused multiply-adds: the weights are
+// equal to the last bit.
 #include "runtime/image/resize_axis.h"
 
 #include <algorithm>
@@ -79,8 +79,8 @@ ResizeAxis::ResizeAxis(int64_t from, int64_t to, AxisWindow window, Filter filte
   const double support = shape.support * filter_scale, inverse = 1.0 / filter_scale;
 
   const double most = (2 * std::ceil(support) + 1) * static_cast<double>(window.size()) * sizeof(int32_t);
-  VIT_CHECK(most <= static_cast<double>(max_bytes), Code::kMemory, "the weights that resize ", from, " pixels to ", to, " would take ", most,
-            " bytes, the limit is ", max_bytes);
+  VIT_CHECK(most <= static_cast<double>(max_bytes), Code::kMemory, "the weights that resize ", from, " pixels to ", to,
+            " would take ", most, " bytes, the limit is ", max_bytes);
   spans_.reserve(static_cast<size_t>(window.size()));
   std::vector<double> raw;
   for (int64_t i = window.begin; i < window.end; ++i) {

@@ -15,11 +15,12 @@ struct AxisWindow {
   int64_t size() const { return end - begin; }
 };
 
-/// The pixels of a window of one axis. Output i, counted from the window's begin, is the sum of weight(i)[t] * source[first(i) + t].
+/// The pixels of a window of one axis. Output i, counted from the window's begin, is the sum of weight(i)[t] * source[first(i) +
+/// t].
 class ResizeAxis {
  public:
-  /// `from` source pixels become `to`, of which `window` is wanted. `filter` is not kNearest. Throws Error(kMemory) when the weights
-  /// take more than `max_bytes`.
+  /// `from` source pixels become `to`, of which `window` is wanted. `filter` is not kNearest. Throws Error(kMemory) when the
+  /// weights take more than `max_bytes`.
   ResizeAxis(int64_t from, int64_t to, AxisWindow window, Filter filter, uint64_t max_bytes);
 
   int64_t size() const { return static_cast<int64_t>(spans_.size()); }

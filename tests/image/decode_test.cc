@@ -21,9 +21,15 @@ TEST_CASE("what is no readable picture is refused by the name of what it is", "[
       {"II*\0\x08\0\0\0"s, "found a TIFF"},
       {"MM\0*\0\0\0\x08"s, "found a TIFF"},
       {"II+\0\x08\0\0\0"s, "found a BigTIFF"},
-      {"\0\0\0\x1c"s "ftypavif", "found an AVIF"},
-      {"\0\0\0\x1c"s "ftypheic", "found a HEIF (HEIC)"},
-      {"\0\0\0\x1c"s "ftypisom", "found a video"},
+      {"\0\0\0\x1c"s
+       "ftypavif",
+       "found an AVIF"},
+      {"\0\0\0\x1c"s
+       "ftypheic",
+       "found a HEIF (HEIC)"},
+      {"\0\0\0\x1c"s
+       "ftypisom",
+       "found a video"},
       {"\0\0\0\x0cJXL \r\n"s, "found a JPEG XL"},
       {"\0\0\0\x0cjP  \r\n"s, "found a JPEG 2000"},
       {"%PDF-1.7", "found a PDF"},
@@ -67,9 +73,9 @@ TEST_CASE("an animated picture is refused by name, a single frame is not", "[ima
 }
 
 TEST_CASE("a truncated file of every format is refused as such", "[image]") {
-  for (const char* name : {"jpeg_420.jpg", "jpeg_444_progressive.jpg", "jpeg_cmyk.jpg", "png_rgb_16.png", "png_interlaced_2_8.png",
-                           "webp_lossy.webp", "webp_alpha_lossless.webp", "bmp_rgb.bmp", "bmp_p.bmp", "tga_rgb.tga", "tga_p_packed.tga",
-                           "pnm_rgb.ppm"}) {
+  for (const char* name : {"jpeg_420.jpg", "jpeg_444_progressive.jpg", "jpeg_cmyk.jpg", "png_rgb_16.png",
+                           "png_interlaced_2_8.png", "webp_lossy.webp", "webp_alpha_lossless.webp", "bmp_rgb.bmp", "bmp_p.bmp",
+                           "tga_rgb.tga", "tga_p_packed.tga", "pnm_rgb.ppm"}) {
     const std::vector<uint8_t> file = fixture(name);
     for (const size_t part : {3, 2}) {
       CAPTURE(name, part);
@@ -123,7 +129,8 @@ TEST_CASE("scans without end are refused", "[image]") {
   const size_t scan_bytes = 2 + size_t{jpeg[scan + 3]};
   std::vector<uint8_t> many(jpeg.begin(), jpeg.begin() + static_cast<std::ptrdiff_t>(scan));
   for (int i = 0; i < 1100; ++i)
-    many.insert(many.end(), jpeg.begin() + static_cast<std::ptrdiff_t>(scan), jpeg.begin() + static_cast<std::ptrdiff_t>(scan + scan_bytes));
+    many.insert(many.end(), jpeg.begin() + static_cast<std::ptrdiff_t>(scan),
+                jpeg.begin() + static_cast<std::ptrdiff_t>(scan + scan_bytes));
   CHECK(refusal(many).find("x: expected a JPEG of at most 1000 scans") == 0);
 }
 

@@ -15,12 +15,15 @@ std::vector<uint8_t> mutated(std::vector<uint8_t> file, Random& random) {
   for (int64_t i = 0; i < changes && file.size() > 4; ++i) {
     const auto any = [&] { return static_cast<std::ptrdiff_t>(random.below(static_cast<int64_t>(file.size()))); };
     const std::ptrdiff_t at = any(), other = any();
-    const std::ptrdiff_t run = std::min<std::ptrdiff_t>(1 + static_cast<std::ptrdiff_t>(random.below(8)), std::ssize(file) - std::max(at, other));
+    const std::ptrdiff_t run =
+        std::min<std::ptrdiff_t>(1 + static_cast<std::ptrdiff_t>(random.below(8)), std::ssize(file) - std::max(at, other));
     switch (random.below(6)) {
       case 0: file[static_cast<size_t>(at)] ^= static_cast<uint8_t>(1 << random.below(8)); break;
       case 1: file[static_cast<size_t>(at)] = static_cast<uint8_t>(random.below(2) ? 0xff : 0); break;
       case 2: file.resize(static_cast<size_t>(at) + 1); break;
-      case 3: std::copy_n(std::vector<uint8_t>(file.begin() + at, file.begin() + at + run).begin(), run, file.begin() + other); break;
+      case 3:
+        std::copy_n(std::vector<uint8_t>(file.begin() + at, file.begin() + at + run).begin(), run, file.begin() + other);
+        break;
       case 4: file.erase(file.begin() + at, file.begin() + at + run); break;
       default: file[static_cast<size_t>(at)] = static_cast<uint8_t>(random.bits()); break;
     }

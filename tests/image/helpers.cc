@@ -30,7 +30,8 @@ std::vector<uint8_t> stored(const std::vector<uint8_t>& raw) {
   for (size_t at = 0; at == 0 || at < raw.size(); at += 65535) {
     const uint32_t n = static_cast<uint32_t>(std::min<size_t>(65535, raw.size() - at));
     const bool last = at + n == raw.size();
-    for (const uint32_t byte : {last ? 1u : 0u, n & 255, n >> 8, ~n & 255, (~n >> 8) & 255}) out.push_back(static_cast<uint8_t>(byte));
+    for (const uint32_t byte : {last ? 1u : 0u, n & 255, n >> 8, ~n & 255, (~n >> 8) & 255})
+      out.push_back(static_cast<uint8_t>(byte));
     out.insert(out.end(), raw.begin() + static_cast<std::ptrdiff_t>(at), raw.begin() + static_cast<std::ptrdiff_t>(at + n));
   }
   uint32_t a = 1, b = 0;  // Adler-32
@@ -103,7 +104,8 @@ std::string described(const uint8_t* rgb, int64_t height, int64_t width) {
 
 std::string expected(const GoldenLine& line) {
   std::ostringstream out;
-  out << line.height << 'x' << line.width << ' ' << std::hex << std::setfill('0') << std::setw(8) << line.crc << ' ' << line.first;
+  out << line.height << 'x' << line.width << ' ' << std::hex << std::setfill('0') << std::setw(8) << line.crc << ' '
+      << line.first;
   return out.str();
 }
 

@@ -22,14 +22,14 @@ std::vector<uint8_t> fixture(const std::string& name);
 
 /// One line of a manifest, as make_pillow.py describes it.
 struct GoldenLine {
-  std::string word, file;                  ///< decode, stored, resize or pixels; a file but for resize
-  uint32_t seed = 0;                       // resize
+  std::string word, file;  ///< decode, stored, resize or pixels; a file but for resize
+  uint32_t seed = 0;       // resize
   int64_t from_height = 0, from_width = 0;
   Filter filter = Filter::kNearest;
-  int64_t height = 0, width = 0;           ///< of the result
+  int64_t height = 0, width = 0;  ///< of the result
   uint32_t crc = 0;
-  std::string first;                       ///< its first 12 bytes in hex
-  std::string json;                        // pixels
+  std::string first;  ///< its first 12 bytes in hex
+  std::string json;   // pixels
 };
 std::vector<GoldenLine> golden_lines(const std::string& manifest, const std::string& word);
 

@@ -31,7 +31,8 @@ TEST_CASE("a centre crop rounds down where it cuts and up where it pads", "[imag
     int64_t size, crop, first_seen, zeros_before;
   };
   // The offsets that transformers' center_crop gives: (size - crop) // 2, and ceil((crop - size) / 2) zeros.
-  for (const Case c : {Case{8, 5, 1, 0}, Case{9, 5, 2, 0}, Case{5, 5, 0, 0}, Case{5, 6, 0, 1}, Case{5, 7, 0, 1}, Case{5, 8, 0, 2}, Case{1, 10, 0, 5}}) {
+  for (const Case c : {Case{8, 5, 1, 0}, Case{9, 5, 2, 0}, Case{5, 5, 0, 0}, Case{5, 6, 0, 1}, Case{5, 7, 0, 1}, Case{5, 8, 0, 2},
+                       Case{1, 10, 0, 5}}) {
     CAPTURE(c.size, c.crop);
     const Pixels picture = numbered(c.size, 3), turned = numbered(3, c.size);
     const KernelTable& table = kernels(usable_isas().front());
@@ -49,11 +50,15 @@ TEST_CASE("a centre crop rounds down where it cuts and up where it pads", "[imag
 TEST_CASE("a caller's pixels of every layout and stride become the same RGB", "[image]") {
   const int64_t height = 5, width = 7;
   const std::vector<uint8_t> rgb = generated(height * width * 3, 2);
-  for (const PixelFormat format : {PixelFormat::kRgb, PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kBgra, PixelFormat::kGray})
+  for (const PixelFormat format :
+       {PixelFormat::kRgb, PixelFormat::kBgr, PixelFormat::kRgba, PixelFormat::kBgra, PixelFormat::kGray})
     for (const int64_t spare : {0, 5}) {
       CAPTURE(static_cast<int>(format), spare);
       const bool gray = format == PixelFormat::kGray, swapped = format == PixelFormat::kBgr || format == PixelFormat::kBgra;
-      const int64_t step = gray ? 1 : format == PixelFormat::kRgb || format == PixelFormat::kBgr ? 3 : 4, stride = width * step + spare;
+      const int64_t step = gray                                                         ? 1
+                           : format == PixelFormat::kRgb || format == PixelFormat::kBgr ? 3
+                                                                                        : 4,
+                    stride = width * step + spare;
       Guarded<uint8_t> raw((height - 1) * stride + width * step, 1);
       for (int64_t y = 0; y < height; ++y)
         for (int64_t x = 0; x < width; ++x)
@@ -69,9 +74,10 @@ TEST_CASE("a caller's pixels of every layout and stride become the same RGB", "[
 
 TEST_CASE("a caller's impossible pixels are refused", "[image]") {
   const uint8_t byte = 0;
-  for (const RawPixels& raw : {RawPixels{nullptr, 1, 1, 0, PixelFormat::kRgb}, RawPixels{&byte, 0, 1, 0, PixelFormat::kRgb},
-                               RawPixels{&byte, 1, -1, 0, PixelFormat::kRgb}, RawPixels{&byte, 2, 2, 5, PixelFormat::kRgb},
-                               RawPixels{&byte, INT64_MAX, INT64_MAX, 0, PixelFormat::kRgba}, RawPixels{&byte, 1, 1, -3, PixelFormat::kRgb}}) {
+  for (const RawPixels& raw :
+       {RawPixels{nullptr, 1, 1, 0, PixelFormat::kRgb}, RawPixels{&byte, 0, 1, 0, PixelFormat::kRgb},
+        RawPixels{&byte, 1, -1, 0, PixelFormat::kRgb}, RawPixels{&byte, 2, 2, 5, PixelFormat::kRgb},
+        RawPixels{&byte, INT64_MAX, INT64_MAX, 0, PixelFormat::kRgba}, RawPixels{&byte, 1, 1, -3, PixelFormat::kRgb}}) {
     try {
       to_rgb(raw);
       FAIL("accepted");
@@ -91,7 +97,8 @@ TEST_CASE("a picture that the recipe would make enormous is refused by its name"
   } catch (const Error& error) {
     CHECK(error.code() == Code::kMemory);
     CHECK(std::string(error.what()) ==
-          "thin.png: expected a picture that the model's preprocessing brings to at most 67108864 pixels, found one of 65500x1 that it would "
+          "thin.png: expected a picture that the model's preprocessing brings to at most 67108864 pixels, found one of 65500x1 "
+          "that it would "
           "bring to 16768000x256");
   }
 }

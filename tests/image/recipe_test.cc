@@ -64,7 +64,8 @@ TEST_CASE("switches turn steps off and say so", "[image]") {
 }
 
 TEST_CASE("a field of the file goes before the class's and is named as the origin", "[image]") {
-  const Recipe r = read(R"({"size":{"height":30,"width":40},"resample":1,"image_mean":[0.1,0.2,0.3],"image_std":0.4,"rescale_factor":0.5,
+  const Recipe r =
+      read(R"({"size":{"height":30,"width":40},"resample":1,"image_mean":[0.1,0.2,0.3],"image_std":0.4,"rescale_factor":0.5,
                             "crop_pct":0.9,"do_center_crop":true,"crop_size":[20,10]})");
   CHECK(r.resize.value.height == 30);
   CHECK(r.resize.value.width == 40);
@@ -84,7 +85,8 @@ TEST_CASE("a field of the file goes before the class's and is named as the origi
 
 TEST_CASE("a hostile preprocessor is refused by the name of its field", "[image]") {
   const std::vector<std::pair<std::string, std::string>> cases = {
-      {R"({"image_processor_type":"CLIPImageProcessor"})", "image_processor_type: expected a ViT, DeiT or Bit image processor, found \"CLIPImageProcessor\""},
+      {R"({"image_processor_type":"CLIPImageProcessor"})",
+       "image_processor_type: expected a ViT, DeiT or Bit image processor, found \"CLIPImageProcessor\""},
       {R"({"image_processor_type":"ViTImageProcessorXL"})", "image_processor_type"},
       {R"({"image_processor_type":7})", "image_processor_type"},
       {R"({"size":0})", "size"},
@@ -181,7 +183,8 @@ TEST_CASE("another size keeps the recipe's proportions", "[image]") {
   CHECK(free.fixed_size() == PixelSize{100, 120});
   CHECK(free.resize.value.shortest == 120);
 
-  for (const PixelSize bad : {PixelSize{0, 4}, PixelSize{4, -1}, PixelSize{4, 100000}}) CHECK_THROWS_AS(free.override_size(bad), Error);
+  for (const PixelSize bad : {PixelSize{0, 4}, PixelSize{4, -1}, PixelSize{4, 100000}})
+    CHECK_THROWS_AS(free.override_size(bad), Error);
 }
 
 }  // namespace

@@ -53,8 +53,9 @@ TEST_CASE("the tables of Pillow's own tests are met on every instruction set", "
       {2, 4, Filter::kBilinear, {0xe1, 0xb0, 0xb0, 0x98}},
       {2, 4, Filter::kHamming, {0xe1, 0xd2, 0xd2, 0xc5}},
       {4, 8, Filter::kBicubic, {0xe1, 0xe5, 0xee, 0xb9, 0xe5, 0xe9, 0xf3, 0xbc, 0xee, 0xf3, 0xfd, 0xc1, 0xb9, 0xbc, 0xc1, 0xa2}},
-      {6, 12, Filter::kLanczos, {0xe1, 0xe0, 0xdb, 0xed, 0xf5, 0xb8, 0xe0, 0xdf, 0xda, 0xec, 0xf3, 0xb7, 0xdb, 0xdb, 0xd6, 0xe7, 0xee, 0xb5,
-                                 0xed, 0xec, 0xe6, 0xfb, 0xff, 0xbf, 0xf5, 0xf4, 0xee, 0xff, 0xff, 0xc4, 0xb8, 0xb7, 0xb4, 0xbf, 0xc4, 0xa0}},
+      {6, 12, Filter::kLanczos, {0xe1, 0xe0, 0xdb, 0xed, 0xf5, 0xb8, 0xe0, 0xdf, 0xda, 0xec, 0xf3, 0xb7,
+                                 0xdb, 0xdb, 0xd6, 0xe7, 0xee, 0xb5, 0xed, 0xec, 0xe6, 0xfb, 0xff, 0xbf,
+                                 0xf5, 0xf4, 0xee, 0xff, 0xff, 0xc4, 0xb8, 0xb7, 0xb4, 0xbf, 0xc4, 0xa0}},
   };
   for (const Isa isa : usable_isas())
     for (const Published& table : tables) {
@@ -80,8 +81,10 @@ TEST_CASE("the tables of Pillow's own tests are met on every instruction set", "
 TEST_CASE("one channel of a generated picture gives the published bytes", "[image]") {
   const std::vector<uint8_t> source = as_rgb(generated(7 * 11, 1));
   const std::vector<std::pair<Filter, std::string>> published = {
-      {Filter::kBox, "68928f724e7177a2e7426c55997c881d8c7a9da9"},      {Filter::kBilinear, "6f878c7e5065899bae5a7064a88294347d839aa4"},
-      {Filter::kHamming, "6a8a8b7c5356858cc04c7260b57c85268e82a1a0"},  {Filter::kBicubic, "6d8a8b7b4c638f9ebb51745fad81992a817b9aa8"},
+      {Filter::kBox, "68928f724e7177a2e7426c55997c881d8c7a9da9"},
+      {Filter::kBilinear, "6f878c7e5065899bae5a7064a88294347d839aa4"},
+      {Filter::kHamming, "6a8a8b7c5356858cc04c7260b57c85268e82a1a0"},
+      {Filter::kBicubic, "6d8a8b7b4c638f9ebb51745fad81992a817b9aa8"},
       {Filter::kLanczos, "6a898779496297a4bf4e7459af7ca127817598ab"},
   };
   for (const auto& [filter, want] : published) {
@@ -109,7 +112,8 @@ TEST_CASE("a window is that part of the whole, inside its buffer, from rows with
 
     const int64_t stride = from.width * 3 + 5;
     Guarded<uint8_t> spaced((from.height - 1) * stride + from.width * 3, 1);
-    for (int64_t y = 0; y < from.height; ++y) std::copy_n(source.data() + y * from.width * 3, from.width * 3, spaced.data() + y * stride);
+    for (int64_t y = 0; y < from.height; ++y)
+      std::copy_n(source.data() + y * from.width * 3, from.width * 3, spaced.data() + y * stride);
     job.image = {spaced.data(), from.height, from.width, stride};
     job.rows.begin = random.below(to.height);
     job.rows.end = job.rows.begin + 1 + random.below(to.height - job.rows.begin);
@@ -122,7 +126,8 @@ TEST_CASE("a window is that part of the whole, inside its buffer, from rows with
     CHECK(part.guards_intact());
     bool equal = true;
     for (int64_t y = 0; y < job.rows.size(); ++y)
-      equal &= std::equal(part.data() + y * out_stride, part.data() + y * out_stride + row_bytes, all.row(job.rows.begin + y) + 3 * job.columns.begin);
+      equal &= std::equal(part.data() + y * out_stride, part.data() + y * out_stride + row_bytes,
+                          all.row(job.rows.begin + y) + 3 * job.columns.begin);
     CHECK(equal);
   }
 }
@@ -132,7 +137,8 @@ TEST_CASE("thin pictures stay within the scratch or are refused in a sentence", 
   for (const PixelSize from : {PixelSize{1, 65500}, PixelSize{65500, 1}}) {
     CAPTURE(from.height, from.width);
     ResizeJob job = whole(line, from, {224, 224}, Filter::kLanczos);
-    job.max_scratch_bytes = 4 << 20;  // the weights of an axis of 65500 pixels: 1.6 MB; a block of 16 rows as wide as a reach: 0.1 MB
+    job.max_scratch_bytes =
+        4 << 20;  // the weights of an axis of 65500 pixels: 1.6 MB; a block of 16 rows as wide as a reach: 0.1 MB
     const Pixels squashed = run(job, usable_isas().back());
     CHECK(squashed.height == 224);
 
