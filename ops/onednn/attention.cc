@@ -46,8 +46,10 @@ struct OneDnnAttention::Impl {
     const dnnl::engine& engine = context().engine;
     const auto f32 = dnnl::memory::data_type::f32;
     dnnl::post_ops scale;
-    append_eltwise(scale, dnnl::algorithm::eltwise_linear, static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))), 0.0f);
-    const Desc q = matrix(rows, head_dim, qkv_stride), v = matrix(tokens, head_dim, qkv_stride), score = matrix(rows, tokens, tokens);
+    append_eltwise(scale, dnnl::algorithm::eltwise_linear, static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))),
+                   0.0f);
+    const Desc q = matrix(rows, head_dim, qkv_stride), v = matrix(tokens, head_dim, qkv_stride),
+               score = matrix(rows, tokens, tokens);
     const Desc keys({head_dim, tokens}, f32, dnnl::memory::dims{1, qkv_stride});
     Entry entry;
     entry.rows = rows, entry.tokens = tokens;
@@ -64,8 +66,8 @@ struct OneDnnAttention::Impl {
     if (rows < 1 || reserved.keep({tokens, rows})) return;
     Entry entry = guarded(kWhat, [&] { return make(rows, tokens); });
     const int64_t needed = entry.scratch_bytes();
-    VIT_CHECK(promised < 0 || needed <= promised, Code::kInternal, kWhat, ": expected ", promised, " bytes of scratch to be enough for ",
-              tokens, " tokens, oneDNN asks for ", needed);
+    VIT_CHECK(promised < 0 || needed <= promised, Code::kInternal, kWhat, ": expected ", promised,
+              " bytes of scratch to be enough for ", tokens, " tokens, oneDNN asks for ", needed);
     bytes = std::max(bytes, needed);
     reserved.add({tokens, rows}, std::move(entry));
   }
@@ -95,15 +97,17 @@ struct OneDnnAttention::Impl {
   }
 };
 
-OneDnnAttention::OneDnnAttention(int64_t heads, int64_t head_dim, int64_t qkv_stride, int64_t y_stride) : impl_(std::make_unique<Impl>()) {
-  VIT_CHECK(heads > 0 && head_dim > 0 && qkv_stride >= 3 * heads * head_dim && y_stride >= heads * head_dim, Code::kInternal, kWhat, ": ",
-            heads, " heads of ", head_dim, " do not fit strides of ", qkv_stride, " and ", y_stride);
+OneDnnAttention::OneDnnAttention(int64_t heads, int64_t head_dim, int64_t qkv_stride, int64_t y_stride)
+    : impl_(std::make_unique<Impl>()) {
+  VIT_CHECK(heads > 0 && head_dim > 0 && qkv_stride >= 3 * heads * head_dim && y_stride >= heads * head_dim, Code::kInternal,
+            kWhat, ": ", heads, " heads of ", head_dim, " do not fit strides of ", qkv_stride, " and ", y_stride);
   impl_->heads = heads, impl_->head_dim = head_dim, impl_->qkv_stride = qkv_stride, impl_->y_stride = y_stride;
 }
 OneDnnAttention::OneDnnAttention(OneDnnAttention&&) noexcept = default;
 OneDnnAttention::~OneDnnAttention() = default;
 
-// What oneDNN itself asks for depends on the size of a head and hardly on the number of tokens; twice that leaves room for "hardly".
+// What oneDNN itself asks for depends on the size of a head and hardly on the number of tokens; twice that leaves room for
+// "hardly".
 int64_t OneDnnAttention::scratch_bytes(int64_t max_tokens) const {
   Impl& impl = *impl_;
   const int64_t tokens = std::max<int64_t>(max_tokens, 1), rows = std::min(tokens, block_rows(tokens));

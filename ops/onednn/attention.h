@@ -20,8 +20,8 @@ class OneDnnAttention {
   int64_t scratch_bytes(int64_t max_tokens) const;
   /// Makes the primitives for calls of `rows` rows in an image of `tokens`. Throws Error. Not while run() runs.
   void reserve(int64_t rows, int64_t tokens);
-  /// Rows [first, last) of an image whose `tokens` was reserved, with any number of rows. Several threads may call it, on different
-  /// rows. qkv and y point at the image's first row.
+  /// Rows [first, last) of an image whose `tokens` was reserved, with any number of rows. Several threads may call it, on
+  /// different rows. qkv and y point at the image's first row.
   void run(int64_t first, int64_t last, int64_t tokens, const float* qkv, float* y, void* scratch) const noexcept;
 
  private:

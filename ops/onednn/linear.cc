@@ -64,7 +64,8 @@ struct OneDnnLinear::Impl {
 
 OneDnnLinear::OneDnnLinear(const OneDnnLinearParams& params) : impl_(std::make_unique<Impl>()) {
   VIT_CHECK(params.in > 0 && params.out > 0 && params.x_stride >= params.in && params.y_stride >= params.out, Code::kInternal,
-            "a linear layer: ", params.in, " to ", params.out, " channels do not fit strides of ", params.x_stride, " and ", params.y_stride);
+            "a linear layer: ", params.in, " to ", params.out, " channels do not fit strides of ", params.x_stride, " and ",
+            params.y_stride);
   Impl& impl = *impl_;
   impl.params = params;
   const auto channels = static_cast<size_t>(params.out), inputs = static_cast<size_t>(params.in);

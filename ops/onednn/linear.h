@@ -24,7 +24,8 @@ struct OneDnnLinearParams {
 /// of rows, a second layout is kept for it.
 class OneDnnLinear {
  public:
-  explicit OneDnnLinear(const OneDnnLinearParams& params);  ///< Throws Error(kUnsupported, kMemory, kInternal), as what may follow below.
+  explicit OneDnnLinear(
+      const OneDnnLinearParams& params);  ///< Throws Error(kUnsupported, kMemory, kInternal), as what may follow below.
   OneDnnLinear(OneDnnLinear&&) noexcept;
   ~OneDnnLinear();
 

@@ -35,8 +35,9 @@ const Context& context() {
   static const Context instance = [] {
     keep_quiet();
     if (dnnl::engine::get_count(dnnl::engine::kind::cpu) == 0)
-      throw Error(Code::kUnsupported, str("oneDNN ", onednn_version(),
-                                          ": expected a CPU engine, found none; a build for SYCL needs an OpenCL driver for CPUs"));
+      throw Error(Code::kUnsupported,
+                  str("oneDNN ", onednn_version(),
+                      ": expected a CPU engine, found none; a build for SYCL needs an OpenCL driver for CPUs"));
     return guarded("oneDNN", [] {
       dnnl::engine engine(dnnl::engine::kind::cpu, 0);
       return Context{engine, dnnl::stream(engine)};

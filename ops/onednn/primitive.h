@@ -13,7 +13,8 @@
 
 namespace vit::onednn {
 
-/// The CPU and its one stream. Execution on it is stateless and runs on the calling thread, except where oneDNN was built for SYCL.
+/// The CPU and its one stream. Execution on it is stateless and runs on the calling thread, except where oneDNN was built for
+/// SYCL.
 struct Context {
   dnnl::engine engine;
   dnnl::stream stream;

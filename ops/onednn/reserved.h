@@ -16,7 +16,8 @@ class Reserved {
  public:
   static constexpr size_t kMost = 64;
 
-  /// Whether `key` is there; if so it stays for the next run. The first call after a run begins the reservations for the next one.
+  /// Whether `key` is there; if so it stays for the next run. The first call after a run begins the reservations for the next
+  /// one.
   bool keep(const Key& key) {
     if (ran_.exchange(false, std::memory_order_relaxed)) ++epoch_;
     const auto at = lower(key);
@@ -32,7 +33,8 @@ class Reserved {
   /// The entry with the largest key that is not above `key`, or null. For runs; any thread.
   const Value* at_most(const Key& key) const noexcept {
     if (!ran_.load(std::memory_order_relaxed)) ran_.store(true, std::memory_order_relaxed);
-    const auto above = std::upper_bound(entries_.begin(), entries_.end(), key, [](const Key& k, const Entry& e) { return k < e.key; });
+    const auto above =
+        std::upper_bound(entries_.begin(), entries_.end(), key, [](const Key& k, const Entry& e) { return k < e.key; });
     return above == entries_.begin() ? nullptr : &(above - 1)->value;
   }
   size_t size() const { return entries_.size(); }
@@ -52,8 +54,8 @@ class Reserved {
   mutable std::atomic<bool> ran_{false};
 };
 
-/// Primitives by number of rows, within the scratch memory that was promised to be enough. The one for a single row is always there,
-/// so every number of rows can be run. Entry: `int64_t rows` and `scratch_bytes()`.
+/// Primitives by number of rows, within the scratch memory that was promised to be enough. The one for a single row is always
+/// there, so every number of rows can be run. Entry: `int64_t rows` and `scratch_bytes()`.
 template <class Entry>
 class ReservedRows {
  public:

@@ -37,7 +37,8 @@ struct OneDnnLayerNorm::Impl {
   bool row_by_row() const { return x_stride != channels || y_stride != channels; }
 };
 
-OneDnnLayerNorm::OneDnnLayerNorm(int64_t channels, float eps, const float* gamma, const float* beta, int64_t x_stride, int64_t y_stride)
+OneDnnLayerNorm::OneDnnLayerNorm(int64_t channels, float eps, const float* gamma, const float* beta, int64_t x_stride,
+                                 int64_t y_stride)
     : impl_(std::make_unique<Impl>()) {
   Impl& impl = *impl_;
   impl.channels = channels, impl.eps = eps, impl.x_stride = x_stride, impl.y_stride = y_stride;
@@ -53,12 +54,14 @@ OneDnnLayerNorm::~OneDnnLayerNorm() = default;
 
 int64_t OneDnnLayerNorm::scratch_bytes(int64_t max_rows) const {
   Impl& impl = *impl_;
-  return impl.reserved->promise(guarded(kLayerNorm, [&] { return impl.make(impl.row_by_row() ? 1 : std::max<int64_t>(max_rows, 1)); }));
+  return impl.reserved->promise(
+      guarded(kLayerNorm, [&] { return impl.make(impl.row_by_row() ? 1 : std::max<int64_t>(max_rows, 1)); }));
 }
 
 void OneDnnLayerNorm::reserve(int64_t rows) {
   Impl& impl = *impl_;
-  if (!impl.row_by_row()) impl.reserved->reserve(rows, [&](int64_t n) { return guarded(kLayerNorm, [&] { return impl.make(n); }); });
+  if (!impl.row_by_row())
+    impl.reserved->reserve(rows, [&](int64_t n) { return guarded(kLayerNorm, [&] { return impl.make(n); }); });
 }
 
 void OneDnnLayerNorm::run(int64_t rows, const float* x, float* y, void* scratch) const noexcept {
@@ -95,7 +98,8 @@ OneDnnActivation::~OneDnnActivation() = default;
 
 int64_t OneDnnActivation::scratch_bytes() const { return impl_->primitive.scratch_bytes; }
 
-void OneDnnActivation::run(int64_t rows, const float* x, int64_t x_stride, float* y, int64_t y_stride, void* scratch) const noexcept {
+void OneDnnActivation::run(int64_t rows, const float* x, int64_t x_stride, float* y, int64_t y_stride,
+                           void* scratch) const noexcept {
   const Primitive& p = impl_->primitive;
   for (; rows > 0; --rows, x += x_stride, y += y_stride)
     Call(p).data(DNNL_ARG_SRC, p.src, x).data(DNNL_ARG_DST, p.dst, y).run({y, 1, impl_->channels, 0}, scratch);
@@ -122,8 +126,8 @@ OneDnnBinary::~OneDnnBinary() = default;
 
 int64_t OneDnnBinary::scratch_bytes() const { return impl_->primitive.scratch_bytes; }
 
-void OneDnnBinary::run(int64_t rows, const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* y, int64_t y_stride,
-                       void* scratch) const noexcept {
+void OneDnnBinary::run(int64_t rows, const float* a, int64_t a_stride, const float* b, int64_t b_stride, float* y,
+                       int64_t y_stride, void* scratch) const noexcept {
   const Primitive& p = impl_->primitive;
   for (; rows > 0; --rows, a += a_stride, b += b_stride, y += y_stride)
     Call(p)

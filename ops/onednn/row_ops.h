@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What stands alone between matrix products. Rows are floats `stride` apart; any number of rows; several threads may call run() of
-// one object, on different rows. Constructors throw Error(kUnsupported, kMemory, kInternal).
+// What stands alone between matrix products. Rows are floats `stride` apart; any number of rows; several threads may call run()
+// of one object, on different rows. Constructors throw Error(kUnsupported, kMemory, kInternal).
 #pragma once
 
 #include <cstdint>

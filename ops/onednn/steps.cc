@@ -96,7 +96,8 @@ int64_t OneDnnPatchEmbedStep::scratch_floats(int64_t max_rows) const {
 // A thread's rows hold all of an image's prefix tokens or none, but for a cut among them: then a few calls more are made.
 void OneDnnPatchEmbedStep::reserve(int64_t rows, int64_t) {
   for (const int64_t patches : {rows - static_cast<int64_t>(prefix.size()), rows})
-    for_tiles(0, std::max<int64_t>(patches, 0), kBlockRows, [&](int64_t, int64_t block_rows) { projection->reserve(block_rows); });
+    for_tiles(0, std::max<int64_t>(patches, 0), kBlockRows,
+              [&](int64_t, int64_t block_rows) { projection->reserve(block_rows); });
 }
 
 /// What a row holds before the projection is added: the prefix token, or the patch's position. And what it is.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The steps of a plan for the oneDNN backend. Buffers whose stride is their number of channels are fastest. Where threads share an
-// image, attention reads all rows of `qkv`: its Access has Scope::kImage, and two such buffers take turns from block to block.
+// The steps of a plan for the oneDNN backend. Buffers whose stride is their number of channels are fastest. Where threads share
+// an image, attention reads all rows of `qkv`: its Access has Scope::kImage, and two such buffers take turns from block to block.
 #pragma once
 
 #include <memory>
@@ -83,8 +83,8 @@ struct OneDnnAddStep final : Step {
   void run(const Pass& pass) const noexcept override;
 };
 
-/// As PatchEmbedStep, in the textbook way: pixels are normalised to floats, and a block of patches is multiplied by the weights as the
-/// file has them. Mean and std are thus on the other side than in the own backend, and each checks the other.
+/// As PatchEmbedStep, in the textbook way: pixels are normalised to floats, and a block of patches is multiplied by the weights
+/// as the file has them. Mean and std are thus on the other side than in the own backend, and each checks the other.
 struct OneDnnPatchEmbedStep final : Step {
   static constexpr int64_t kBlockRows = 64;  ///< patches gathered at a time
 

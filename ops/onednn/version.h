@@ -15,18 +15,20 @@ using Softmax = dnnl::softmax_forward;
 
 inline const_dnnl_memory_desc_t c_handle(const Desc& desc) { return desc.get(); }
 
-inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm kind, float alpha, float beta) { ops.append_eltwise(kind, alpha, beta); }
+inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm kind, float alpha, float beta) {
+  ops.append_eltwise(kind, alpha, beta);
+}
 
-inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const Desc& src, const Desc& weights, const Desc* bias,
-                                                    const Desc& dst, const dnnl::primitive_attr& attr) {
+inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const Desc& src, const Desc& weights,
+                                                    const Desc* bias, const Desc& dst, const dnnl::primitive_attr& attr) {
   return bias ? dnnl::matmul::primitive_desc(engine, src, weights, *bias, dst, attr, true)
               : dnnl::matmul::primitive_desc(engine, src, weights, dst, attr, true);
 }
 inline Softmax::primitive_desc describe_softmax(const dnnl::engine& engine, const Desc& rows, const dnnl::primitive_attr& attr) {
   return {engine, dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate, rows, rows, 1, attr, true};
 }
-inline dnnl::layer_normalization_forward::primitive_desc describe_layer_norm(const dnnl::engine& engine, const Desc& rows, float eps,
-                                                                             dnnl::normalization_flags flags,
+inline dnnl::layer_normalization_forward::primitive_desc describe_layer_norm(const dnnl::engine& engine, const Desc& rows,
+                                                                             float eps, dnnl::normalization_flags flags,
                                                                              const dnnl::primitive_attr& attr) {
   return {engine, dnnl::prop_kind::forward_inference, rows, rows, eps, flags, attr, true};
 }
@@ -34,8 +36,8 @@ inline dnnl::eltwise_forward::primitive_desc describe_eltwise(const dnnl::engine
                                                               float alpha, const dnnl::primitive_attr& attr) {
   return {engine, dnnl::prop_kind::forward_inference, kind, rows, rows, alpha, 0.0f, attr, true};
 }
-inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, dnnl::algorithm kind, const Desc& a, const Desc& b,
-                                                    const Desc& dst, const dnnl::primitive_attr& attr) {
+inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, dnnl::algorithm kind, const Desc& a,
+                                                    const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   return {engine, kind, a, b, dst, attr, true};
 }
 
@@ -49,15 +51,16 @@ inline void append_eltwise(dnnl::post_ops& ops, dnnl::algorithm kind, float alph
   ops.append_eltwise(1.0f, kind, alpha, beta);
 }
 
-inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const Desc& src, const Desc& weights, const Desc* bias,
-                                                    const Desc& dst, const dnnl::primitive_attr& attr) {
+inline dnnl::matmul::primitive_desc describe_matmul(const dnnl::engine& engine, const Desc& src, const Desc& weights,
+                                                    const Desc* bias, const Desc& dst, const dnnl::primitive_attr& attr) {
   return {bias ? dnnl::matmul::desc(src, weights, *bias, dst) : dnnl::matmul::desc(src, weights, dst), attr, engine, true};
 }
 inline Softmax::primitive_desc describe_softmax(const dnnl::engine& engine, const Desc& rows, const dnnl::primitive_attr& attr) {
-  return {Softmax::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate, rows, rows, 1), attr, engine, true};
+  return {Softmax::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::softmax_accurate, rows, rows, 1), attr, engine,
+          true};
 }
-inline dnnl::layer_normalization_forward::primitive_desc describe_layer_norm(const dnnl::engine& engine, const Desc& rows, float eps,
-                                                                             dnnl::normalization_flags flags,
+inline dnnl::layer_normalization_forward::primitive_desc describe_layer_norm(const dnnl::engine& engine, const Desc& rows,
+                                                                             float eps, dnnl::normalization_flags flags,
                                                                              const dnnl::primitive_attr& attr) {
   return {dnnl::layer_normalization_forward::desc(dnnl::prop_kind::forward_inference, rows, eps, flags), attr, engine, true};
 }
@@ -65,8 +68,8 @@ inline dnnl::eltwise_forward::primitive_desc describe_eltwise(const dnnl::engine
                                                               float alpha, const dnnl::primitive_attr& attr) {
   return {dnnl::eltwise_forward::desc(dnnl::prop_kind::forward_inference, kind, rows, alpha, 0.0f), attr, engine, true};
 }
-inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, dnnl::algorithm kind, const Desc& a, const Desc& b,
-                                                    const Desc& dst, const dnnl::primitive_attr& attr) {
+inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, dnnl::algorithm kind, const Desc& a,
+                                                    const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   return {dnnl::binary::desc(kind, a, b, dst), attr, engine, true};
 }
 

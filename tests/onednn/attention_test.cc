@@ -26,7 +26,8 @@ struct Heads {
         double largest = -1e30, score_error = 0, total = 0;
         for (int64_t t = 0; t < tokens; ++t) {
           double score = 0, size = 0;
-          for (int64_t d = 0; d < head_dim; ++d) score += at(r, 0, h, d) * at(t, 1, h, d), size += std::abs(at(r, 0, h, d) * at(t, 1, h, d));
+          for (int64_t d = 0; d < head_dim; ++d)
+            score += at(r, 0, h, d) * at(t, 1, h, d), size += std::abs(at(r, 0, h, d) * at(t, 1, h, d));
           p[static_cast<size_t>(t)] = score * scale;
           largest = std::max(largest, score * scale);
           score_error = std::max(score_error, static_cast<double>(head_dim + 4) * kUnit * size * scale);
@@ -38,8 +39,8 @@ struct Heads {
             const double term = p[static_cast<size_t>(t)] / total * at(t, 2, h, d);
             out += term, size += std::abs(term);
           }
-          // A weight errs relatively by the error of its score and of the row's largest, by its exp (16 units) and by the sum of T
-          // weights; the sum over T values by T roundings more.
+          // A weight errs relatively by the error of its score and of the row's largest, by its exp (16 units) and by the sum of
+          // T weights; the sum over T values by T roundings more.
           const double tolerance = size * (4 * score_error + static_cast<double>(2 * tokens + 32) * kUnit);
           if (!(std::abs(y[r * y_stride() + h * head_dim + d] - out) <= tolerance)) return false;
         }
@@ -52,14 +53,15 @@ struct Heads {
 }  // namespace
 
 TEST_CASE("oneDNN attention agrees with double precision at awkward sizes", "[onednn]") {
-  const Heads h = GENERATE(Heads{1, 1, 1}, Heads{3, 5, 2}, Heads{2, 7, 50}, Heads{3, 64, 197, 16, 16}, Heads{2, 80, 31}, Heads{1, 33, 577, 7, 3},
-                           Heads{1, 16, 2100});
+  const Heads h = GENERATE(Heads{1, 1, 1}, Heads{3, 5, 2}, Heads{2, 7, 50}, Heads{3, 64, 197, 16, 16}, Heads{2, 80, 31},
+                           Heads{1, 33, 577, 7, 3}, Heads{1, 16, 2100});
   CAPTURE(h.heads, h.head_dim, h.tokens);
   OneDnnAttention attention = h.make();
   const int64_t bytes = attention.scratch_bytes(h.tokens);
   const auto qkv = h.random();
   const int64_t half = h.tokens / 2;
-  for (const auto& [first, last] : {std::pair<int64_t, int64_t>{0, h.tokens}, {half, h.tokens}, {0, 1}, {h.tokens - 1, h.tokens}}) {
+  for (const auto& [first, last] :
+       {std::pair<int64_t, int64_t>{0, h.tokens}, {half, h.tokens}, {0, 1}, {h.tokens - 1, h.tokens}}) {
     Guarded<float> y((h.tokens - 1) * h.y_stride() + h.channels());
     Scratch scratch(bytes);
     attention.reserve(last - first, h.tokens);

@@ -19,7 +19,8 @@ inline double activate(Activation kind, double v) {
   switch (kind) {
     case Activation::kNone: return v;
     case Activation::kGelu: return 0.5 * v * (1 + std::erf(v / std::sqrt(2.0)));
-    case Activation::kGeluTanh: return 0.5 * v * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v)));
+    case Activation::kGeluTanh:
+      return 0.5 * v * (1 + std::tanh(std::sqrt(2 / 3.14159265358979323846) * (v + 0.044715 * v * v * v)));
     case Activation::kQuickGelu: return v / (1 + std::exp(-1.702 * v));
     case Activation::kSilu: return v / (1 + std::exp(-v));
     case Activation::kRelu: return v > 0 ? v : 0;
@@ -38,8 +39,9 @@ constexpr double kSteepest = 1.2;  ///< no activation's slope is larger
 /// work(thread) on `threads` threads at once.
 inline void on_threads(TeamKind kind, int threads, const std::function<void(int)>& work) {
   make_team(kind, threads)
-      ->run(threads, [](void* context, int thread) noexcept { (*static_cast<const std::function<void(int)>*>(context))(thread); },
-            const_cast<std::function<void(int)>*>(&work));
+      ->run(
+          threads, [](void* context, int thread) noexcept { (*static_cast<const std::function<void(int)>*>(context))(thread); },
+          const_cast<std::function<void(int)>*>(&work));
 }
 
 /// Scratch memory of exactly so many bytes, aligned to a cache line, with guards around it.

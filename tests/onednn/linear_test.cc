@@ -32,7 +32,8 @@ struct Layer {
   int64_t first_wrong(int64_t rows, const float* x, const float* before, const float* after) const {
     for (int64_t r = 0; r < rows; ++r) {
       for (int64_t n = 0; n < out; ++n) {
-        const double factor = with_gamma ? gamma[static_cast<size_t>(n)] : 1, shift = with_bias ? bias[static_cast<size_t>(n)] : 0;
+        const double factor = with_gamma ? gamma[static_cast<size_t>(n)] : 1,
+                     shift = with_bias ? bias[static_cast<size_t>(n)] : 0;
         double sum = shift, size = std::abs(shift);
         for (int64_t k = 0; k < in; ++k) {
           const double term = static_cast<double>(x[r * (in + x_pad) + k]) * weight[static_cast<size_t>(n * in + k)];
@@ -69,9 +70,10 @@ struct Layer {
 }  // namespace
 
 TEST_CASE("a oneDNN linear layer agrees with double precision at awkward sizes", "[onednn]") {
-  const auto size = GENERATE(std::pair<int64_t, int64_t>{3, 1}, std::pair<int64_t, int64_t>{7, 10}, std::pair<int64_t, int64_t>{48, 65},
-                             std::pair<int64_t, int64_t>{192, 577}, std::pair<int64_t, int64_t>{588, 33},
-                             std::pair<int64_t, int64_t>{1000, 1}, std::pair<int64_t, int64_t>{3072, 67});
+  const auto size =
+      GENERATE(std::pair<int64_t, int64_t>{3, 1}, std::pair<int64_t, int64_t>{7, 10}, std::pair<int64_t, int64_t>{48, 65},
+               std::pair<int64_t, int64_t>{192, 577}, std::pair<int64_t, int64_t>{588, 33}, std::pair<int64_t, int64_t>{1000, 1},
+               std::pair<int64_t, int64_t>{3072, 67});
   const int64_t pad = GENERATE(0, 16, 5);
   Layer layer{.in = size.first, .out = size.second, .x_pad = pad, .y_pad = pad};
   OneDnnLinear linear = layer.make();
@@ -103,8 +105,8 @@ TEST_CASE("a oneDNN linear layer fuses activation, LayerScale and residual", "[o
       }
     }
   }
-  for (const Activation activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSilu, Activation::kRelu,
-                                      Activation::kTanh}) {
+  for (const Activation activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSilu,
+                                      Activation::kRelu, Activation::kTanh}) {
     CAPTURE(activation_name(activation));
     for (const int64_t in : {4, 96}) {
       Layer layer{.in = in, .out = 50, .activation = activation};

@@ -6,7 +6,8 @@
 namespace vit {
 namespace {
 
-void check_layer_norm(int64_t channels, int64_t x_stride, int64_t y_stride, const std::vector<int64_t>& row_counts, float outlier) {
+void check_layer_norm(int64_t channels, int64_t x_stride, int64_t y_stride, const std::vector<int64_t>& row_counts,
+                      float outlier) {
   CAPTURE(channels, x_stride, y_stride);
   const float eps = 1e-6f;
   Random random(static_cast<uint64_t>(channels));
@@ -27,13 +28,15 @@ void check_layer_norm(int64_t channels, int64_t x_stride, int64_t y_stride, cons
       const float* row = x.data() + r * x_stride;
       const auto n = static_cast<double>(channels);
       double mean = 0, var = 0, largest = 0;
-      for (int64_t c = 0; c < channels; ++c) mean += row[c] / n, largest = std::max(largest, std::abs(static_cast<double>(row[c])));
+      for (int64_t c = 0; c < channels; ++c)
+        mean += row[c] / n, largest = std::max(largest, std::abs(static_cast<double>(row[c])));
       for (int64_t c = 0; c < channels; ++c) var += (row[c] - mean) * (row[c] - mean) / n;
       const double sigma = std::sqrt(var + eps);
       for (int64_t c = 0; c < channels; ++c) {
         const size_t i = static_cast<size_t>(c);
         const double z = (row[c] - mean) / sigma;
-        // A mean of n terms errs by n roundings of the largest; over sigma that shifts z, and the variance errs by as many, relatively.
+        // A mean of n terms errs by n roundings of the largest; over sigma that shifts z, and the variance errs by as many,
+        // relatively.
         const double tolerance = (n + 8) * kUnit * (std::abs(gamma[i]) * (largest / sigma + std::abs(z)) + std::abs(beta[i]));
         right &= std::abs(y[r * y_stride + c] - (z * gamma[i] + beta[i])) <= tolerance;
       }
@@ -54,8 +57,8 @@ TEST_CASE("oneDNN's layer normalisation agrees with double precision", "[onednn]
 }
 
 TEST_CASE("oneDNN's activations agree with double precision, also in place", "[onednn]") {
-  for (const Activation kind : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSilu, Activation::kRelu,
-                                Activation::kTanh}) {
+  for (const Activation kind : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSilu,
+                                Activation::kRelu, Activation::kTanh}) {
     for (const int64_t channels : {1, 7, 64, 333}) {
       CAPTURE(activation_name(kind), channels);
       OneDnnActivation activation(channels, kind);

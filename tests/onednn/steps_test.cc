@@ -34,9 +34,12 @@ struct Bench {
     const int64_t floats = step.scratch_floats(std::max(rows[0].count, rows[1].count));
     Pass pass;
     pass.threads = threads;
-    pass.images = images.data(), pass.image_count = 2, pass.rows = row_list, pass.tokens = token_list, pass.buffers = pointers.data();
+    pass.images = images.data(), pass.image_count = 2, pass.rows = row_list, pass.tokens = token_list,
+    pass.buffers = pointers.data();
     for (pass.thread = 0; pass.thread < threads; ++pass.thread)
-      pass.for_each(step.work, [&](int image, int64_t begin, int64_t end) { step.reserve(end - begin, rows[static_cast<size_t>(image)].count); });
+      pass.for_each(step.work, [&](int image, int64_t begin, int64_t end) {
+        step.reserve(end - begin, rows[static_cast<size_t>(image)].count);
+      });
     for (pass.thread = 0; pass.thread < threads; ++pass.thread) {
       Scratch scratch(floats * 4);
       pass.scratch = static_cast<float*>(scratch.data());
@@ -59,8 +62,13 @@ TEST_CASE("oneDNN patch embedding agrees with double precision from pixels and f
   step.prefix = {{TokenKind::kClass, random.normals(channels)}, {TokenKind::kRegister, random.normals(channels)}};
   step.normalisation = {{0.0171, 0.0175, 0.0174}, {-2.1, -2.0, -1.8}};
   const int64_t stride = channels + 4;
-  step.projection = std::make_shared<OneDnnLinear>(OneDnnLinearParams{
-      .in = in, .out = channels, .x_stride = in, .y_stride = stride, .weight = weight.data(), .bias = bias.data(), .accumulate = true});
+  step.projection = std::make_shared<OneDnnLinear>(OneDnnLinearParams{.in = in,
+                                                                      .out = channels,
+                                                                      .x_stride = in,
+                                                                      .y_stride = stride,
+                                                                      .weight = weight.data(),
+                                                                      .bias = bias.data(),
+                                                                      .accumulate = true});
 
   Bench bench(2 + 11 * 13, 2 + 2 * 3);
   std::vector<std::vector<uint8_t>> pixels;
@@ -83,7 +91,9 @@ TEST_CASE("oneDNN patch embedding agrees with double precision from pixels and f
       const float* y = bench.buffers[0].data() + (rows.begin + r) * stride;
       const TokenInfo& token = bench.tokens[static_cast<size_t>(rows.begin + r)];
       const int64_t cell = r - 2, cy = cell / run.grid_width * patch_height, cx = cell % run.grid_width * patch_width;
-      placed &= token.image == run.index && token.kind == (r == 0 ? TokenKind::kClass : r == 1 ? TokenKind::kRegister : TokenKind::kPatch);
+      placed &= token.image == run.index && token.kind == (r == 0   ? TokenKind::kClass
+                                                           : r == 1 ? TokenKind::kRegister
+                                                                    : TokenKind::kPatch);
       if (cell >= 0) placed &= token.y == cy && token.x == cx && token.height == patch_height && token.width == patch_width;
       for (int64_t n = 0; n < channels; ++n) {
         const size_t at = static_cast<size_t>(n);
@@ -92,12 +102,14 @@ TEST_CASE("oneDNN patch embedding agrees with double precision from pixels and f
           continue;
         }
         double sum = bias[at], size = std::abs(sum);
-        if (run.positions != nullptr) sum += run.positions[cell * channels + n], size += std::abs(run.positions[cell * channels + n]);
+        if (run.positions != nullptr)
+          sum += run.positions[cell * channels + n], size += std::abs(run.positions[cell * channels + n]);
         for (int64_t k = 0; k < in; ++k) {
           const int64_t c = k / 15, py = cy + k % 15 / 5, px = cx + k % 5;
-          const double x = from_pixels ? run.pixels.data[py * run.pixels.stride_bytes + 3 * px + c] * step.normalisation.scale[c] +
-                                             step.normalisation.shift[c]
-                                       : run.planes[(c * run.plane_height + py) * run.plane_width + px];
+          const double x = from_pixels
+                               ? run.pixels.data[py * run.pixels.stride_bytes + 3 * px + c] * step.normalisation.scale[c] +
+                                     step.normalisation.shift[c]
+                               : run.planes[(c * run.plane_height + py) * run.plane_width + px];
           sum += x * weight[static_cast<size_t>(n * in + k)], size += std::abs(x * weight[static_cast<size_t>(n * in + k)]);
         }
         // K roundings for the sum; one for each normalised pixel, and a few for bias, position and store.
@@ -117,11 +129,14 @@ TEST_CASE("oneDNN steps treat each row once on any number of threads", "[onednn]
   const int64_t channels = 12;
   const auto x = random.normals(bench.total() * 2 * channels);
 
-  const auto near = [](double got, double expected, double size) { return std::abs(got - expected) <= 1e-5 * size; };  // rows, not digits
+  const auto near = [](double got, double expected, double size) {
+    return std::abs(got - expected) <= 1e-5 * size;
+  };  // rows, not digits
   SECTION("linear into columns of a wider buffer") {
     const auto weight = random.normals(channels * channels);
     OneDnnLinearStep step;
-    step.x = bench.add(x, 2 * channels), step.y = bench.add(std::vector<float>(x.size(), 7), 2 * channels), step.y_column = channels;
+    step.x = bench.add(x, 2 * channels), step.y = bench.add(std::vector<float>(x.size(), 7), 2 * channels),
+    step.y_column = channels;
     step.linear = std::make_shared<OneDnnLinear>(OneDnnLinearParams{
         .in = channels, .out = channels, .x_stride = 2 * channels, .y_stride = 2 * channels, .weight = weight.data()});
     bench.run(step, threads);
@@ -130,7 +145,8 @@ TEST_CASE("oneDNN steps treat each row once on any number of threads", "[onednn]
       const float *from = bench.buffers[0].data() + r * 24, *to = bench.buffers[1].data() + r * 24;
       for (int64_t n = 0; n < channels; ++n) {
         double sum = 0;
-        for (int64_t k = 0; k < channels; ++k) sum += static_cast<double>(from[k]) * weight[static_cast<size_t>(n * channels + k)];
+        for (int64_t k = 0; k < channels; ++k)
+          sum += static_cast<double>(from[k]) * weight[static_cast<size_t>(n * channels + k)];
         right &= to[n] == 7 && near(to[channels + n], sum, 10);
       }
     }
@@ -145,7 +161,8 @@ TEST_CASE("oneDNN steps treat each row once on any number of threads", "[onednn]
     bench.run(gated, threads);
     OneDnnAddStep add;
     add.add = std::make_shared<OneDnnBinary>(channels, OneDnnPairwise::kAdd);
-    add.a = gated.y, add.b = bench.add(std::vector<float>(x.size(), 1), channels), add.y = bench.add(std::vector<float>(x.size()), channels);
+    add.a = gated.y, add.b = bench.add(std::vector<float>(x.size(), 1), channels),
+    add.y = bench.add(std::vector<float>(x.size()), channels);
     bench.run(add, threads);
     OneDnnScaleStep scale;
     scale.multiply = gated.multiply;
@@ -158,7 +175,8 @@ TEST_CASE("oneDNN steps treat each row once on any number of threads", "[onednn]
     for (int64_t r = 0; r < bench.total(); ++r)
       for (int64_t c = 0; c < channels; ++c) {
         const double a = x[static_cast<size_t>(r * 24 + c)], g = x[static_cast<size_t>(r * 24 + 12 + c)];
-        right &= near(bench.buffers[2][static_cast<size_t>(r * channels + c)], (activate(Activation::kSilu, a) * g + 1) * static_cast<double>(c), 100);
+        right &= near(bench.buffers[2][static_cast<size_t>(r * channels + c)],
+                      (activate(Activation::kSilu, a) * g + 1) * static_cast<double>(c), 100);
       }
     CHECK(right);
   }
@@ -181,7 +199,8 @@ TEST_CASE("oneDNN steps treat each row once on any number of threads", "[onednn]
           double total = 0, sum = 0;
           for (int64_t t = 0; t < rows.count; ++t) {
             double score = 0;
-            for (int64_t d = 0; d < 4; ++d) score += static_cast<double>(qkv[r * 24 + c / 4 * 4 + d]) * qkv[t * 24 + 8 + c / 4 * 4 + d];
+            for (int64_t d = 0; d < 4; ++d)
+              score += static_cast<double>(qkv[r * 24 + c / 4 * 4 + d]) * qkv[t * 24 + 8 + c / 4 * 4 + d];
             total += std::exp(score / 2), sum += std::exp(score / 2) * qkv[t * 24 + 16 + c];
           }
           right &= near(bench.buffers[2][static_cast<size_t>((rows.begin + r) * 8 + c)], sum / total, 1);
