@@ -14,9 +14,9 @@ void check_resize_rows(const KernelTable& kernels) {
       Random random(16);
       const int64_t stride = bytes + 5;
       Guarded<uint8_t> src(random.bytes((taps - 1) * stride + bytes), 1), dst(bytes, 1);
-      // Sums near one with negative lobes: both ends of the clipping are reached.
+      // Negative lobes and sums beyond one reach both ends of the clipping; 255 times the sum of all sizes fits 31 bits.
       std::vector<int32_t> weights;
-      for (int64_t t = 0; t < taps; ++t) weights.push_back(static_cast<int32_t>(random.below(1 << 23)) - (1 << 21));
+      for (int64_t t = 0; t < taps; ++t) weights.push_back(static_cast<int32_t>((random.below(1 << 23) - (1 << 21)) / taps));
       kernels.resize_rows(src.data(), stride, weights.data(), taps, bytes, dst.data());
       CHECK(dst.guards_intact());
       for (int64_t i = 0; i < bytes; ++i) {
