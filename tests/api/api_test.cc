@@ -2,9 +2,9 @@
 // The rules of vit.h that hold for every function: structs, null pointers, errors, buffers, threads.
 #include <cstddef>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <thread>
 
+#include "runtime/io/json.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 

@@ -3,8 +3,8 @@
 
 #include <cstring>
 #include <fstream>
-#include <nlohmann/json.hpp>
 
+#include "runtime/io/json.h"
 #include "tests/catch.h"
 
 namespace vit {

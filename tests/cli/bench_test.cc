@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // vit-bench: its report and its worker.
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "runtime/io/json.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
@@ -34,9 +34,11 @@ TEST_CASE("the worker answers each line with as many latencies and writes the lo
   const TempFolder folder;
   std::vector<float> input(2 * 3 * 32 * 32);
   for (size_t i = 0; i < input.size(); ++i) input[i] = static_cast<float>(i % 17) / 8 - 1;
-  const std::string in = folder.write("in", {reinterpret_cast<const char*>(input.data()), input.size() * 4}), out = folder.path("out");
-  const std::vector<std::string> flags = {"--worker",  "--model", demonstration_folder(), "--threads", "2", "--batch", "2", "--input", in,
-                                          "--output", out,       "--precision",          "f32"};
+  const std::string in = folder.write("in", {reinterpret_cast<const char*>(input.data()), input.size() * 4}),
+                    out = folder.path("out");
+  const std::vector<std::string> flags = {
+      "--worker", "--model", demonstration_folder(), "--threads", "2", "--batch", "2", "--input", in,
+      "--output", out,       "--precision",          "f32"};
   const ProcessResult result = run_program("vit-bench", flags, {.input = "run 1\nrun 3\nrun 2\n"});
   INFO(result.err);
   REQUIRE(result.status == 0);

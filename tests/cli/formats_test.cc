@@ -2,8 +2,8 @@
 // The formats of classify and embed hold the same numbers.
 #include <charconv>
 #include <cstring>
-#include <nlohmann/json.hpp>
 
+#include "runtime/io/json.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/npy_files.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Labels and paths are untrusted: lossless in JSON, visible elsewhere, never raw.
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "runtime/io/json.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
@@ -19,7 +19,8 @@ const std::vector<std::string> kLabels = {"plain",
                                           "line\nbreak\r\n",
                                           "\x1b[31mred\x1b[0m",
                                           "tab\tbell\x07 del\x7f",
-                                          "C1 \xc2\x9b" "31m and \xc2\x85",
+                                          "C1 \xc2\x9b"
+                                          "31m and \xc2\x85",
                                           "=cmd()|' /C calc'!A0",
                                           "back\\slash \\n",
                                           "Katze \xf0\x9f\x90\x88 \xe7\x8c\xab"};
@@ -90,8 +91,15 @@ TEST_CASE("labels with quotes, line breaks and escape codes are exact in JSON an
 TEST_CASE("paths that are not UTF-8 or hold control characters are processed and shown escaped", "[cli]") {
   const TempFolder folder;
   const std::string bytes = ppm(picture(12, 12, 2), 12, 12);
-  const std::vector<std::string> names = {"caf\xe9.ppm", "\xff\xfe.ppm", "a\nb.ppm", "\x1b]0;title\x07.ppm", "\xc2\x9b" "31m.ppm",
-                                          "\xed\xa0\x80.ppm", "q\"c,.ppm", "\xc3\xa9.ppm"};
+  const std::vector<std::string> names = {"caf\xe9.ppm",
+                                          "\xff\xfe.ppm",
+                                          "a\nb.ppm",
+                                          "\x1b]0;title\x07.ppm",
+                                          "\xc2\x9b"
+                                          "31m.ppm",
+                                          "\xed\xa0\x80.ppm",
+                                          "q\"c,.ppm",
+                                          "\xc3\xa9.ppm"};
   std::vector<std::string> paths;
   for (const std::string& name : names) paths.push_back(folder.write(name, bytes));
   for (const std::string format : {"text", "json", "jsonl", "csv"}) {
@@ -115,9 +123,15 @@ TEST_CASE("paths that are not UTF-8 or hold control characters are processed and
 
 TEST_CASE("a model's and an option's strange names stay harmless in sentences", "[cli]") {
   for (const std::string name : {"\x1b[31m", "\xff", "a\nb", "\xc2\x9b"}) {
-    for (const auto& arguments : std::vector<std::vector<std::string>>{
-             {"-m", "/nowhere/" + name, "x"}, {"--" + name, "x"}, {"--top-k", name, "x"}, {"--format", name, "x"}, {"--tap", name, "x"},
-             {"--isa", name, "x"}, {"-o", "/nowhere/" + name, "x"}, {"/nowhere/" + name}, {"run", "--input", "/nowhere/" + name}}) {
+    for (const auto& arguments : std::vector<std::vector<std::string>>{{"-m", "/nowhere/" + name, "x"},
+                                                                       {"--" + name, "x"},
+                                                                       {"--top-k", name, "x"},
+                                                                       {"--format", name, "x"},
+                                                                       {"--tap", name, "x"},
+                                                                       {"--isa", name, "x"},
+                                                                       {"-o", "/nowhere/" + name, "x"},
+                                                                       {"/nowhere/" + name},
+                                                                       {"run", "--input", "/nowhere/" + name}}) {
       const ProcessResult result = infer(arguments);
       CAPTURE(result.err);
       CHECK(result.status != 0);

@@ -10,7 +10,8 @@ using namespace vit;
 namespace {
 
 /// Ends with `status`, nothing on standard output, one to three clean lines on standard error that hold `word`.
-void check_refused(const std::vector<std::string>& arguments, int status, const std::string& word, const ProcessInput& input = {}) {
+void check_refused(const std::vector<std::string>& arguments, int status, const std::string& word,
+                   const ProcessInput& input = {}) {
   const ProcessResult result = infer(arguments, input);
   std::string line;
   for (const std::string& argument : arguments) line += argument + " ";
@@ -77,7 +78,8 @@ TEST_CASE("a model that cannot be loaded ends with 3 and a sentence", "[cli]") {
 TEST_CASE("help and version go to standard output and end with 0", "[cli]") {
   for (const std::string command : {"", "classify", "embed", "run", "info", "explain"}) {
     CAPTURE(command);
-    const ProcessResult help = infer(command.empty() ? std::vector<std::string>{"--help"} : std::vector<std::string>{command, "--help"});
+    const ProcessResult help =
+        infer(command.empty() ? std::vector<std::string>{"--help"} : std::vector<std::string>{command, "--help"});
     CHECK(help.status == 0);
     CHECK(help.err.empty());
     CHECK(help.out.find("--threads") != std::string::npos);
@@ -95,7 +97,8 @@ TEST_CASE("options are understood in every spelling and place, and the last one 
   const std::string expected = infer({"classify", "--model", model, "--top-k", "2", "--format", "csv", photo}).out;
   REQUIRE(lines_of(expected).size() == 3);
   CHECK(infer({"-m", model, "--top-k=2", photo, "--format=csv"}).out == expected);
-  CHECK(infer({"-m" + model, "classify", "--format", "json", photo, "--format", "csv", "--top-k", "9", "--top-k", "2"}).out == expected);
+  CHECK(infer({"-m" + model, "classify", "--format", "json", photo, "--format", "csv", "--top-k", "9", "--top-k", "2"}).out ==
+        expected);
   CHECK(infer({"-m", model, "--top-k", "2", "--format", "csv", "--", photo}).out == expected);
   CHECK(infer({"-m", model, "--top-k", "2", "--format", "csv", "--precision", "f32", "--threads", "0", photo}).out == expected);
 }

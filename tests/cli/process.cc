@@ -31,6 +31,7 @@ int open_or_die(const std::string& path, int flags) {
 [[noreturn]] void become(const std::vector<char*>& argv, const ProcessInput& input, const std::string& in, const std::string& out,
                          const std::string& err) {
   signal(SIGPIPE, SIG_DFL);
+  signal(SIGINT, SIG_DFL);
   dup2(open_or_die(in, O_RDONLY), 0);
   dup2(open_or_die(err, O_WRONLY | O_CREAT), 2);
   if (input.closed_stdout) {
@@ -49,11 +50,18 @@ int open_or_die(const std::string& path, int flags) {
   _exit(126);
 }
 
-int wait_for(pid_t child, int seconds) {
-  const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(seconds);
+int wait_for(pid_t child, const ProcessInput& input) {
+  using Clock = std::chrono::steady_clock;
+  const auto end = Clock::now() + std::chrono::seconds(input.seconds);
+  auto interrupt = input.interrupt_after_ms > 0 ? Clock::now() + std::chrono::milliseconds(input.interrupt_after_ms)
+                                                : Clock::time_point::max();
   for (int status = 0;;) {
     if (waitpid(child, &status, WNOHANG) == child) return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
-    if (std::chrono::steady_clock::now() > end) {
+    if (Clock::now() > interrupt) {
+      kill(child, SIGINT);
+      interrupt = Clock::time_point::max();
+    }
+    if (Clock::now() > end) {
       kill(child, SIGKILL);
       waitpid(child, &status, 0);
       return 124;
@@ -75,7 +83,7 @@ ProcessResult run_program(const std::string& program, const std::vector<std::str
   const pid_t child = fork();
   if (child == 0) become(argv, input, in, out, err);
   ProcessResult result;
-  result.status = wait_for(child, input.seconds);
+  result.status = wait_for(child, input);
   if (input.out_path.empty()) result.out = read_all(out);
   result.err = read_all(err);
   return result;
@@ -85,7 +93,11 @@ bool is_clean_text(const std::string& text) {
   for (size_t i = 0; i < text.size();) {
     const auto byte = [&](size_t k) { return i + k < text.size() ? static_cast<unsigned char>(text[i + k]) : 0u; };
     const unsigned lead = byte(0);
-    const size_t length = lead < 0x80 ? 1 : lead >= 0xC2 && lead <= 0xDF ? 2 : lead >= 0xE0 && lead <= 0xEF ? 3 : lead >= 0xF0 && lead <= 0xF4 ? 4 : 0;
+    const size_t length = lead < 0x80                    ? 1
+                          : lead >= 0xC2 && lead <= 0xDF ? 2
+                          : lead >= 0xE0 && lead <= 0xEF ? 3
+                          : lead >= 0xF0 && lead <= 0xF4 ? 4
+                                                         : 0;
     if (length == 0) return false;
     for (size_t k = 1; k < length; ++k)
       if ((byte(k) & 0xC0) != 0x80) return false;

@@ -13,11 +13,12 @@ struct ProcessResult {
 };
 
 struct ProcessInput {
-  std::string input = {};                 ///< of standard input
-  std::string out_path = {};                 ///< standard output goes there instead of into the result
-  bool closed_pipe = false;               ///< standard output is a pipe that nobody reads
-  bool closed_stdout = false;             ///< there is no standard output at all
-  std::vector<std::string> environment = {};   ///< "NAME=value", added
+  std::string input = {};                     ///< of standard input
+  std::string out_path = {};                  ///< standard output goes there instead of into the result
+  bool closed_pipe = false;                   ///< standard output is a pipe that nobody reads
+  bool closed_stdout = false;                 ///< there is no standard output at all
+  std::vector<std::string> environment = {};  ///< "NAME=value", added
+  int interrupt_after_ms = 0;                 ///< then SIGINT is sent; 0: never
   int seconds = 60;
 };
 

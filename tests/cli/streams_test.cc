@@ -6,8 +6,8 @@
 
 #include <csignal>
 #include <filesystem>
-#include <nlohmann/json.hpp>
 
+#include "runtime/io/json.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
@@ -74,7 +74,8 @@ TEST_CASE("output that cannot be written ends with 4, and nothing is lost silent
 TEST_CASE("a closed pipe ends the program quietly", "[cli]") {
   for (const std::string format : {"text", "json", "jsonl", "csv", "npy"}) {
     CAPTURE(format);
-    const ProcessResult result = infer({"-m", demonstration_folder(), "--format", format, sample_photo(), sample_photo()}, {.closed_pipe = true});
+    const ProcessResult result =
+        infer({"-m", demonstration_folder(), "--format", format, sample_photo(), sample_photo()}, {.closed_pipe = true});
     CHECK((result.status == 0 || result.status == 4 || result.status == 128 + SIGPIPE));
     CHECK(lines_of(result.err).size() <= 1);
   }
@@ -98,6 +99,20 @@ TEST_CASE("a named file appears whole, keeps its permissions and links, and a fa
   size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(folder.path())) files += entry.exists();
   CHECK(files == 2);  // no temporary file is left
+}
+
+TEST_CASE("an interrupted run ends as interrupted, and what was done is written whole", "[cli]") {
+  const TempFolder folder;
+  const std::string file = folder.path("out.jsonl");
+  std::vector<std::string> arguments{"--format", "jsonl", "-o", file};
+  arguments.insert(arguments.end(), 10000, sample_photo());  // far more than half a second's work
+  const ProcessResult result = infer(arguments, {.interrupt_after_ms = 500});
+  CHECK(result.status == 128 + SIGINT);
+  CHECK(lines_of(result.err).size() == 1);
+  const auto lines = lines_of(contents(file));
+  CHECK((!lines.empty() && lines.size() < 10000));
+  for (const std::string& line : lines) CHECK(nlohmann::json::accept(line));
+  CHECK(result.err.find("interrupted after " + std::to_string(lines.size()) + " of 10000") != std::string::npos);
 }
 
 TEST_CASE("inputs that are no pictures fail in seconds, with a sentence, and the rest is done in order", "[cli]") {

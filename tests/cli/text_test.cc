@@ -6,8 +6,8 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
-#include <nlohmann/json.hpp>
 
+#include "runtime/io/json.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
 
@@ -24,10 +24,13 @@ TEST_CASE("any bytes become valid UTF-8 without control characters, and JSON giv
     for (int i = 0; i < 12; ++i) {
       seed = seed * 1664525u + 1013904223u;
       // Many lead and continuation bytes, so that some sequences are right.
-      bytes += static_cast<char>((seed >> 30) == 0 ? 0xC2 + (seed >> 8) % 0x33 : (seed >> 30) == 1 ? 0x80 + (seed >> 8) % 0x40 : (seed >> 8) % 256);
+      bytes += static_cast<char>((seed >> 30) == 0   ? 0xC2 + (seed >> 8) % 0x33
+                                 : (seed >> 30) == 1 ? 0x80 + (seed >> 8) % 0x40
+                                                     : (seed >> 8) % 256);
     }
     const std::string json = json_string(bytes);
-    const bool clean = is_clean_text(visible(bytes)) && is_clean_text(csv_field(bytes)) && is_clean_text(json) && nlohmann::json::accept(json);
+    const bool clean =
+        is_clean_text(visible(bytes)) && is_clean_text(csv_field(bytes)) && is_clean_text(json) && nlohmann::json::accept(json);
     if (clean) continue;
     CAPTURE(turn);
     CHECK(clean);

@@ -57,8 +57,7 @@ size_t edits(const std::string& a, const std::string& b) {
 [[noreturn]] void refuse_option(const ProgramSpec& program, const CommandSpec& command, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
   const std::vector<OptionSpec> options = all_options(program);
-  if (find_option(options, name) != nullptr)
-    throw Failure(kUsage, name + ": is no option of " + command.name);
+  if (find_option(options, name) != nullptr) throw Failure(kUsage, name + ": is no option of " + command.name);
   std::string closest;
   size_t distance = 3;
   for (const OptionSpec& option : options) {
@@ -83,7 +82,8 @@ Words sort_words(const ProgramSpec& program, const std::vector<std::string>& wor
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (only_inputs || word.size() < 2 || word[0] != '-') {
-      const auto named = std::find_if(program.commands.begin(), program.commands.end(), [&](const CommandSpec& c) { return word == c.name; });
+      const auto named =
+          std::find_if(program.commands.begin(), program.commands.end(), [&](const CommandSpec& c) { return word == c.name; });
       if (first && !only_inputs && named != program.commands.end())
         out.command = static_cast<size_t>(named - program.commands.begin());
       else
@@ -106,12 +106,14 @@ Words sort_words(const ProgramSpec& program, const std::vector<std::string>& wor
 }
 
 /// Declares the command's options; their values go to `values` by long name.
-void declare(CLI::App& app, const std::vector<OptionSpec>& options, size_t command, std::map<std::string, std::vector<std::string>>& values) {
+void declare(CLI::App& app, const std::vector<OptionSpec>& options, size_t command,
+             std::map<std::string, std::vector<std::string>>& values) {
   for (const OptionSpec& option : options) {
     if ((option.commands >> command & 1) == 0) continue;
     const std::string name = long_name(option);
     if (*option.value == '\0') {
-      app.add_flag_callback(option.names, [&values, name] { values[name]; }, option.help);
+      app.add_flag_callback(
+          option.names, [&values, name] { values[name]; }, option.help);
       continue;
     }
     app.add_option(option.names, values[name], option.help)
@@ -160,7 +162,8 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   Arguments out;
   out.command = command.name;
   out.inputs = words.inputs;
-  const std::string title = program.commands.size() < 2 ? std::string(program.name) : std::string(program.name) + " " + command.name;
+  const std::string title =
+      program.commands.size() < 2 ? std::string(program.name) : std::string(program.name) + " " + command.name;
   CLI::App app(std::string(program.about) + "\n" + command.help, title);
   app.set_help_flag();
   app.allow_extras();
@@ -184,7 +187,8 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
     throw Failure(kUsage, out.command + ": takes no inputs, found '" + out.inputs[0] + "'");
   // Declaring an option makes its entry, and a switch has no values: what is left are the options that were given.
   for (const OptionSpec& option : options)
-    if (*option.value != '\0' && out.has(long_name(option)) && out.options[long_name(option)].empty()) out.options.erase(long_name(option));
+    if (*option.value != '\0' && out.has(long_name(option)) && out.options[long_name(option)].empty())
+      out.options.erase(long_name(option));
   return out;
 }
 
@@ -198,7 +202,8 @@ std::vector<std::string> Arguments::texts(const std::string& name) const {
   return found == options.end() ? std::vector<std::string>{} : found->second;
 }
 
-std::string Arguments::choice(const std::string& name, std::initializer_list<const char*> words, const std::string& otherwise) const {
+std::string Arguments::choice(const std::string& name, std::initializer_list<const char*> words,
+                              const std::string& otherwise) const {
   const std::string value = text(name, otherwise);
   std::string list;
   for (const char* word : words) {

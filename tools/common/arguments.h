@@ -19,10 +19,10 @@ struct CommandSpec {
 };
 
 struct OptionSpec {
-  const char* names;   ///< "-m,--model"
-  const char* value;   ///< what stands for the value in the help; empty for a switch
-  const char* help;    ///< with the default
-  unsigned commands;   ///< bit i: the i-th command has it
+  const char* names;  ///< "-m,--model"
+  const char* value;  ///< what stands for the value in the help; empty for a switch
+  const char* help;   ///< with the default
+  unsigned commands;  ///< bit i: the i-th command has it
   bool repeated = false;
 };
 

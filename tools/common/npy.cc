@@ -16,7 +16,7 @@ namespace vit::tool {
 namespace {
 
 constexpr std::string_view kMagic = "\x93NUMPY";
-constexpr size_t kHeaderBytes = 128;        // of the files that we write: room for any shape, data aligned to 64
+constexpr size_t kHeaderBytes = 128;         // of the files that we write: room for any shape, data aligned to 64
 constexpr uint32_t kMaxHeaderBytes = 65536;  // of the files that we read
 constexpr size_t kMaxAxes = 32;              // NumPy's own limit
 
@@ -139,12 +139,14 @@ void NpyReader::read_header() {
   if (fstat(fd_, &info) != 0) throw std::runtime_error(path_ + ": cannot be examined: " + std::strerror(errno));
   const bool regular = S_ISREG(info.st_mode);
   if (fd_ != STDIN_FILENO && !regular)
-    throw std::runtime_error(path_ + (S_ISDIR(info.st_mode) ? ": is a folder, expected a .npy file" : ": is no regular file, expected a .npy file"));
+    throw std::runtime_error(
+        path_ + (S_ISDIR(info.st_mode) ? ": is a folder, expected a .npy file" : ": is no regular file, expected a .npy file"));
 
   unsigned char start[12] = {};
   read_bytes(start, 8);
   if (std::memcmp(start, kMagic.data(), kMagic.size()) != 0) throw std::runtime_error(path_ + ": is no .npy file");
-  if (start[6] < 1 || start[6] > 3) throw std::runtime_error(path_ + ": expected .npy format 1 to 3, the file has " + std::to_string(start[6]));
+  if (start[6] < 1 || start[6] > 3)
+    throw std::runtime_error(path_ + ": expected .npy format 1 to 3, the file has " + std::to_string(start[6]));
   const size_t length_bytes = start[6] == 1 ? 2 : 4;
   read_bytes(start + 8, length_bytes);
   uint32_t length = 0;
@@ -154,16 +156,19 @@ void NpyReader::read_header() {
   read_bytes(text.data(), length);
 
   const Dictionary header(text, path_);
-  if (header.descr != "<f4") throw std::runtime_error(path_ + ": expected little-endian float32 ('<f4'), the file has '" + header.descr + "'");
+  if (header.descr != "<f4")
+    throw std::runtime_error(path_ + ": expected little-endian float32 ('<f4'), the file has '" + header.descr + "'");
   if (header.fortran) throw std::runtime_error(path_ + ": expected C order, the file is in Fortran order");
   shape_ = header.shape;
   size_t bytes = 4;
   for (const size_t axis : shape_)
-    if (__builtin_mul_overflow(bytes, axis, &bytes)) throw std::runtime_error(path_ + ": its shape " + shape_text(shape_) + " is too large");
+    if (__builtin_mul_overflow(bytes, axis, &bytes))
+      throw std::runtime_error(path_ + ": its shape " + shape_text(shape_) + " is too large");
   const uint64_t before = 8 + length_bytes + length;
-  if (regular && fd_ != STDIN_FILENO && (static_cast<uint64_t>(info.st_size) < before || static_cast<uint64_t>(info.st_size) - before != bytes))
-    throw std::runtime_error(path_ + ": its shape " + shape_text(shape_) + " needs " + std::to_string(bytes) + " bytes of data, the file has " +
-                             std::to_string(static_cast<uint64_t>(info.st_size) - before));
+  if (regular && fd_ != STDIN_FILENO &&
+      (static_cast<uint64_t>(info.st_size) < before || static_cast<uint64_t>(info.st_size) - before != bytes))
+    throw std::runtime_error(path_ + ": its shape " + shape_text(shape_) + " needs " + std::to_string(bytes) +
+                             " bytes of data, the file has " + std::to_string(static_cast<uint64_t>(info.st_size) - before));
 }
 
 void NpyReader::read(float* to, size_t count) { read_bytes(to, count * sizeof(float)); }

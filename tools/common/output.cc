@@ -107,7 +107,8 @@ void Output::commit() {
 }
 
 void Output::fail(int error) const {
-  throw Failure(kOutput, (path_ == "-" ? std::string("standard output") : path_) + ": cannot be written: " + std::strerror(error));
+  throw Failure(kOutput,
+                (path_ == "-" ? std::string("standard output") : path_) + ": cannot be written: " + std::strerror(error));
 }
 
 void remember_interrupts() {

@@ -15,7 +15,8 @@ void Progress::step() {
   if (!shown_ || now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
   const double rate = static_cast<double>(done_) / std::chrono::duration<double>(now - start_).count();
-  std::fprintf(stderr, "\r\33[K%zu/%zu  %.1f images/s  %.0f s left", done_, total_, rate, static_cast<double>(total_ - done_) / rate);
+  std::fprintf(stderr, "\r\33[K%zu/%zu  %.1f images/s  %.0f s left", done_, total_, rate,
+               static_cast<double>(total_ - done_) / rate);
   on_screen_ = true;
 }
 

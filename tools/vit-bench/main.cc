@@ -34,7 +34,8 @@ int run(int argc, char** argv) {
 }  // namespace
 
 const ProgramSpec& vit_bench_program() {
-  static const ProgramSpec program{"vit-bench", "vit-bench: how long a model takes on this CPU, step by step.", kCommands, kOptions};
+  static const ProgramSpec program{"vit-bench", "vit-bench: how long a model takes on this CPU, step by step.", kCommands,
+                                   kOptions};
   return program;
 }
 
@@ -46,7 +47,8 @@ Workload make_workload(const Arguments& arguments, const Session& session) {
   out.height = size.height != 0 ? size.height : info.height;
   out.width = size.height != 0 ? size.width : info.width;
   out.want = info.num_labels != 0 ? VIT_OUTPUT_LOGITS : VIT_OUTPUT_EMBEDDING;
-  if (out.height < info.patch_height || out.width < info.patch_width) throw Failure(kUsage, "--size: less than one patch of the model");
+  if (out.height < info.patch_height || out.width < info.patch_width)
+    throw Failure(kUsage, "--size: less than one patch of the model");
   out.input.resize(out.batch * info.channels * out.height * out.width);
   out.output.resize(out.batch * (info.num_labels != 0 ? info.num_labels : info.embed_dim));
   return out;
@@ -54,7 +56,8 @@ Workload make_workload(const Arguments& arguments, const Session& session) {
 
 double run_once(Session& session, Workload& work) {
   const auto start = std::chrono::steady_clock::now();
-  detail::check(vit_run(session.c(), work.input.data(), work.batch, work.height, work.width, work.want, work.output.data(), work.output.size()));
+  detail::check(vit_run(session.c(), work.input.data(), work.batch, work.height, work.width, work.want, work.output.data(),
+                        work.output.size()));
   return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 

@@ -27,7 +27,8 @@ void fill(std::vector<float>& values) {
 /// Runs until --runs or --seconds are over, at least three times, after one run that does not count. Sorted.
 std::vector<double> sample(const Arguments& arguments, Session& session, Workload& work, double seconds_share) {
   const uint64_t runs = arguments.whole("runs", 1, 1000000, 1000000);
-  const double limit_ms = static_cast<double>(arguments.whole("seconds", 1, 86400, arguments.has("runs") ? 86400 : 3)) * 1e3 * seconds_share;
+  const double limit_ms =
+      static_cast<double>(arguments.whole("seconds", 1, 86400, arguments.has("runs") ? 86400 : 3)) * 1e3 * seconds_share;
   run_once(session, work);
   std::vector<double> times;
   double sum = 0;
@@ -66,8 +67,7 @@ Json steps_json(const Session& session) {
 double operations_of_a_run(const Session& session) {
   double sum = 0;
   const Json profile = Json::parse(session.describe(VIT_DESCRIBE_PROFILE));
-  for (const Json& step : profile)
-    sum += step.value("operations", 0.0) / std::max(1.0, step.value("calls", 1.0));
+  for (const Json& step : profile) sum += step.value("operations", 0.0) / std::max(1.0, step.value("calls", 1.0));
   return sum;
 }
 
@@ -77,19 +77,23 @@ std::string text_report(const Json& report) {
   for (const auto& [key, value] : report["plan"].items()) {
     std::string name = key;
     std::replace(name.begin(), name.end(), '_', ' ');
-    text += name + std::string(name.size() < 24 ? 24 - name.size() : 1, ' ') + (value.is_string() ? visible(value.get<std::string>()) : value.dump()) + "\n";
+    text += name + std::string(name.size() < 24 ? 24 - name.size() : 1, ' ') +
+            (value.is_string() ? visible(value.get<std::string>()) : value.dump()) + "\n";
   }
   const Json& ms = report["ms"];
-  std::snprintf(line, sizeof line, "\nbatch %zu of %zu x %zu pixels, %zu runs: min %.3f  median %.3f  p90 %.3f ms  (%.3f ms an image, %.1f GFLOP/s)\n\n",
-                report["batch"].get<size_t>(), report["height"].get<size_t>(), report["width"].get<size_t>(), report["runs"].get<size_t>(),
-                ms["min"].get<double>(), ms["median"].get<double>(), ms["p90"].get<double>(), report["ms_per_image"].get<double>(),
-                report["gflops"].get<double>());
+  std::snprintf(
+      line, sizeof line,
+      "\nbatch %zu of %zu x %zu pixels, %zu runs: min %.3f  median %.3f  p90 %.3f ms  (%.3f ms an image, %.1f GFLOP/s)\n\n",
+      report["batch"].get<size_t>(), report["height"].get<size_t>(), report["width"].get<size_t>(), report["runs"].get<size_t>(),
+      ms["min"].get<double>(), ms["median"].get<double>(), ms["p90"].get<double>(), report["ms_per_image"].get<double>(),
+      report["gflops"].get<double>());
   text += line;
   std::snprintf(line, sizeof line, "%10s  %6s  %8s  %-28s  %s\n", "us", "share", "GFLOP/s", "step", "implementation");
   text += line;
   for (const Json& step : report["steps"]) {
-    std::snprintf(line, sizeof line, "%10.1f  %5.1f%%  %8.1f  %-28s  %s\n", step["microseconds"].get<double>(), 100 * step["share"].get<double>(),
-                  step["gflops"].get<double>(), visible(step["name"].get<std::string>()).substr(0, 60).c_str(),
+    std::snprintf(line, sizeof line, "%10.1f  %5.1f%%  %8.1f  %-28s  %s\n", step["microseconds"].get<double>(),
+                  100 * step["share"].get<double>(), step["gflops"].get<double>(),
+                  visible(step["name"].get<std::string>()).substr(0, 60).c_str(),
                   visible(step["implementation"].get<std::string>()).substr(0, 60).c_str());
     text += line;
   }

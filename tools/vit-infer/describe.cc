@@ -31,8 +31,9 @@ std::string inline_text(const Json& value) {
 /// A count of bytes also in a unit that people read.
 std::string value_text(const std::string& key, const Json& value) {
   const bool bytes = key == "bytes" || (key.size() > 6 && key.compare(key.size() - 6, 6, "_bytes") == 0);
-  return bytes && value.is_number() && value.get<double>() >= 1000 ? inline_text(value) + " (" + byte_size(value.get<double>()) + ")"
-                                                                    : inline_text(value);
+  return bytes && value.is_number() && value.get<double>() >= 1000
+             ? inline_text(value) + " (" + byte_size(value.get<double>()) + ")"
+             : inline_text(value);
 }
 
 std::string padded(std::string text, size_t width) {
@@ -104,8 +105,9 @@ std::string info_text(const Arguments& arguments, const Session& session) {
   if (arguments.has("plan")) lists += plan_tables(description(session, VIT_DESCRIBE_PLAN));
   if (!lists.empty()) return lists;
   const size_t tensors = description(session, VIT_DESCRIBE_TENSORS).size();
-  return "model\n" + fields_text(description(session, VIT_DESCRIBE_MODEL)) + "  " + padded("tensors", 22) + std::to_string(tensors) +
-         "\nplan\n" + fields_text(description(session, VIT_DESCRIBE_PLAN)) + "\n--nodes, --tensors and --plan list the details.\n";
+  return "model\n" + fields_text(description(session, VIT_DESCRIBE_MODEL)) + "  " + padded("tensors", 22) +
+         std::to_string(tensors) + "\nplan\n" + fields_text(description(session, VIT_DESCRIBE_PLAN)) +
+         "\n--nodes, --tensors and --plan list the details.\n";
 }
 
 Json info_json(const Arguments& arguments, const Session& session) {

@@ -110,7 +110,8 @@ int run_images(const Arguments& arguments) {
   Session session = open_session(model, options);
   tell_about_model(arguments, request, info, options);
 
-  const auto writer = make_writer(request.format, request.task, output, request.task == Task::kEmbed ? info.embed_dim : info.num_labels);
+  const auto writer =
+      make_writer(request.format, request.task, output, request.task == Task::kEmbed ? info.embed_dim : info.num_labels);
   remember_interrupts();
   size_t done = 0;
   const size_t failed = run_all(arguments, request, session, taps, *writer, &done);

@@ -6,10 +6,8 @@ namespace vit::tool {
 namespace {
 
 constexpr CommandSpec kCommands[] = {
-    {"classify", "IMAGE...", "The most probable labels of images"},
-    {"embed", "IMAGE...", "One vector for each image"},
-    {"run", "", "The model alone: a tensor in, a tensor out"},
-    {"info", "", "What a model is and how it would run here"},
+    {"classify", "IMAGE...", "The most probable labels of images"},     {"embed", "IMAGE...", "One vector for each image"},
+    {"run", "", "The model alone: a tensor in, a tensor out"},          {"info", "", "What a model is and how it would run here"},
     {"explain", "", "How images are brought to the model, and why so"},
 };
 constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16;
@@ -24,7 +22,8 @@ constexpr OptionSpec kOptions[] = {
     {"--format", "FORMAT", "npy, the only one [npy]", kRun},
     {"--format", "FORMAT", "text or json [text]", kInfo | kExplain},
     {"-o,--output", "FILE", "Where the results go; - is standard output [-]", kAll},
-    {"--tap", "NODE=FILE", "Write a node's value to a .npy file; `info --nodes` lists them, pixels is the 8-bit input", kImages | kRun, true},
+    {"--tap", "NODE=FILE", "Write a node's value to a .npy file; `info --nodes` lists them, pixels is the 8-bit input",
+     kImages | kRun, true},
     {"--nodes", "", "List the nodes that can be tapped", kInfo},
     {"--tensors", "", "List the tensors", kInfo},
     {"--plan", "", "List the steps of the plan", kInfo},
@@ -42,7 +41,8 @@ constexpr OptionSpec kOptions[] = {
 }  // namespace
 
 const ProgramSpec& vit_infer_program() {
-  static const ProgramSpec program{"vit-infer", "vit-infer: Vision Transformers on CPUs, from a photo to labels.", kCommands, kOptions};
+  static const ProgramSpec program{"vit-infer", "vit-infer: Vision Transformers on CPUs, from a photo to labels.", kCommands,
+                                   kOptions};
   return program;
 }
 

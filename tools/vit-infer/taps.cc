@@ -52,7 +52,8 @@ void Taps::collect(const Session& session) {
     taps_[i].writer->require_fit(values[i].shape);
   }
   for (size_t i = 0; i < taps_.size(); ++i)
-    taps_[i].writer->append(values[i].shape, taps_[i].node == kPixels ? static_cast<const void*>(pixels.values.data()) : values[i].values.data());
+    taps_[i].writer->append(values[i].shape,
+                            taps_[i].node == kPixels ? static_cast<const void*>(pixels.values.data()) : values[i].values.data());
   ++collected_;
 }
 

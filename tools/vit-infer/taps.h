@@ -19,7 +19,8 @@ class Taps {
   /// The nodes that the session must keep.
   std::vector<std::string> nodes() const;
   bool wants_pixels() const;
-  /// Appends the values of the last run. Throws std::runtime_error when a file cannot hold the new shape; then nothing was appended.
+  /// Appends the values of the last run. Throws std::runtime_error when a file cannot hold the new shape; then nothing was
+  /// appended.
   void collect(const Session& session);
   /// Completes the files; those of which no input succeeded are not made.
   void finish();

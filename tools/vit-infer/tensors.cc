@@ -20,11 +20,13 @@ vit_output parse_want(const Arguments& arguments) {
 }
 
 void check_input(const std::vector<size_t>& shape, const vit_model_info& model, const Size& size, const std::string& path) {
-  if (shape.size() != 4 || shape[0] == 0 || shape[1] != model.channels || shape[2] < model.patch_height || shape[3] < model.patch_width) {
+  if (shape.size() != 4 || shape[0] == 0 || shape[1] != model.channels || shape[2] < model.patch_height ||
+      shape[3] < model.patch_width) {
     std::string text;
     for (const size_t axis : shape) text += (text.empty() ? "" : ", ") + std::to_string(axis);
     throw std::runtime_error(path + ": expected [B, " + std::to_string(model.channels) + ", H, W] with at least one patch of " +
-                             std::to_string(model.patch_height) + " x " + std::to_string(model.patch_width) + ", the file has [" + text + "]");
+                             std::to_string(model.patch_height) + " x " + std::to_string(model.patch_width) + ", the file has [" +
+                             text + "]");
   }
   if (size.height != 0 && (size.height != shape[2] || size.width != shape[3]))
     throw Failure(kUsage, "--size " + std::to_string(size.height) + "x" + std::to_string(size.width) + ": the input has " +
@@ -39,7 +41,8 @@ void run_batch(NpyReader& input, Session& session, vit_output want, NpyWriter& o
     input.read(image.data(), image.size());
     const Array result = session.run(image.data(), 1, shape[2], shape[3], want);
     for (const float value : result.values)
-      if (!std::isfinite(value)) throw std::runtime_error(path + ": the model's output for image " + std::to_string(i) + " is not finite");
+      if (!std::isfinite(value))
+        throw std::runtime_error(path + ": the model's output for image " + std::to_string(i) + " is not finite");
     taps.collect(session);
     out.append(result.shape, result.values.data());
   }

@@ -53,7 +53,9 @@ class JsonWriter : public Writer {
     }
     object(path, text + "]");
   }
-  void failure(const std::string& path, const std::string& sentence) override { object(path, "\"error\": " + json_string(sentence)); }
+  void failure(const std::string& path, const std::string& sentence) override {
+    object(path, "\"error\": " + json_string(sentence));
+  }
   void finish() override {
     if (array_) output_.write(count_ == 0 ? "[]\n" : "\n]\n");
   }
