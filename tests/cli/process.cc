@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
+#include <sstream>
 #include <thread>
 
 #include "tests/temp_folder.h"
@@ -19,6 +20,18 @@ namespace {
 std::string read_all(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// What runs programs of another processor (VIT_EMULATOR, its words apart by blanks), then the program and its arguments.
+std::vector<std::string> command_of(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<std::string> command;
+#if defined(VIT_EMULATOR)
+  std::istringstream words(VIT_EMULATOR);
+  for (std::string word; words >> word;) command.push_back(word);
+#endif
+  command.push_back(std::string(VIT_BINARY_DIR) + "/bin/" + program);
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
 }
 
 int open_or_die(const std::string& path, int flags) {
@@ -74,11 +87,11 @@ int wait_for(pid_t child, const ProcessInput& input) {
 
 ProcessResult run_program(const std::string& program, const std::vector<std::string>& arguments, const ProcessInput& input) {
   const TempFolder folder;
-  const std::string path = std::string(VIT_BINARY_DIR) + "/bin/" + program;
+  const std::vector<std::string> command = command_of(program, arguments);
   const std::string in = folder.write("in", input.input), err = folder.path("err");
   const std::string out = input.out_path.empty() ? folder.path("out") : input.out_path;
-  std::vector<char*> argv{const_cast<char*>(path.c_str())};
-  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  std::vector<char*> argv;
+  for (const std::string& word : command) argv.push_back(const_cast<char*>(word.c_str()));
   argv.push_back(nullptr);
   const pid_t child = fork();
   if (child == 0) become(argv, input, in, out, err);

@@ -130,7 +130,7 @@ TEST_CASE("inputs that are no pictures fail in seconds, with a sentence, and the
   const ProcessResult result = infer(arguments, {.seconds = 20});
   CHECK(result.status == 1);
   CHECK(is_clean_text(result.err));
-  CHECK(lines_of(result.err).size() == bad.size());
+  REQUIRE(lines_of(result.err).size() == bad.size());
   CHECK(lines_of(result.err)[0].find("folder") + lines_of(result.err)[0].find("directory") != 2 * std::string::npos);
   const auto json = nlohmann::json::parse(result.out);
   REQUIRE(json.size() == bad.size() + 2);
