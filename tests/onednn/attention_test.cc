@@ -50,11 +50,8 @@ struct Heads {
   }
 };
 
-}  // namespace
-
-TEST_CASE("oneDNN attention agrees with double precision at awkward sizes", "[onednn]") {
-  const Heads h = GENERATE(Heads{1, 1, 1}, Heads{3, 5, 2}, Heads{2, 7, 50}, Heads{3, 64, 197, 16, 16}, Heads{2, 80, 31},
-                           Heads{1, 33, 577, 7, 3}, Heads{1, 16, 2100});
+/// Whole images, their second half, their first and their last row.
+void check_rows_of(const Heads& h) {
   CAPTURE(h.heads, h.head_dim, h.tokens);
   OneDnnAttention attention = h.make();
   const int64_t bytes = attention.scratch_bytes(h.tokens);
@@ -73,7 +70,17 @@ TEST_CASE("oneDNN attention agrees with double precision at awkward sizes", "[on
   }
 }
 
-TEST_CASE("oneDNN attention's scratch grows linearly with the number of tokens and serves smaller images", "[onednn]") {
+}  // namespace
+
+TEST_CASE("oneDNN attention agrees with double precision at awkward sizes", "[onednn]") {
+  check_rows_of(GENERATE(Heads{1, 1, 1}, Heads{3, 5, 2}, Heads{2, 7, 50}, Heads{2, 80, 31}));
+}
+
+TEST_CASE("oneDNN attention agrees with double precision for large images", "[onednn][long]") {
+  check_rows_of(GENERATE(Heads{3, 64, 197, 16, 16}, Heads{1, 33, 577, 7, 3}, Heads{1, 16, 2100}));
+}
+
+TEST_CASE("oneDNN attention's scratch grows linearly with the number of tokens and serves smaller images", "[onednn][long]") {
   const Heads large{2, 32, 3000};
   OneDnnAttention attention = large.make();
   const int64_t bytes = attention.scratch_bytes(3000);
@@ -91,7 +98,7 @@ TEST_CASE("oneDNN attention's scratch grows linearly with the number of tokens a
   CHECK(attention.scratch_bytes(12000) < 4 * bytes + 65536);
 }
 
-TEST_CASE("threads run one oneDNN attention at once on rows of one image", "[onednn]") {
+TEST_CASE("threads run one oneDNN attention at once on rows of one image", "[onednn][long]") {
   const TeamKind kind = GENERATE(TeamKind::kOpenMp, TeamKind::kThreads);
   const Heads h{2, 24, 83};
   OneDnnAttention attention = h.make();

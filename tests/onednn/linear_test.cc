@@ -119,7 +119,7 @@ TEST_CASE("a oneDNN linear layer fuses activation, LayerScale and residual", "[o
   }
 }
 
-TEST_CASE("threads run one oneDNN linear layer at once on different rows", "[onednn]") {
+TEST_CASE("threads run one oneDNN linear layer at once on different rows", "[onednn][long]") {
   const TeamKind kind = GENERATE(TeamKind::kOpenMp, TeamKind::kThreads);
   constexpr int kThreads = 4;
   constexpr int64_t kRows = 25;
