@@ -32,7 +32,7 @@ void QkvStep::run(const Pass& pass) const noexcept {
           float* y = pass.scratch;
           int64_t y_stride = kernels->panel_columns;
           if (queries) y = pass.row(heads.q, row) + column, y_stride = heads.q.stride;
-          const NextPanel next(w, p, row - begin, rows, end - begin);
+          const Upcoming next(w, w.panel_at(p), w.panel_floats(), row - begin, rows, end - begin);
           if (values) y = writer.value_at(row, value / layout.head_dim, dim);
           kernels->matmul_tile({.x = pass.row(x, row),
                                 .x_stride = x.stride,
@@ -88,7 +88,7 @@ void AttentionStep::run(const Pass& pass) const noexcept {
                                 .y_stride = stride,
                                 .k = dim,
                                 .rows = static_cast<int>(count),
-                                .columns = static_cast<int>(rows.count - k <= kernels->lanes ? kernels->lanes : panel)});
+                                .columns = static_cast<int>(std::min(panel, round_up(rows.count - k, kernels->lanes)))});
         float inverse[64];
         for (int64_t i = 0; i < count; ++i)
           inverse[i] = 1.0f / kernels->softmax_row(scores + i * stride, scale, rows.count, scores + i * stride);

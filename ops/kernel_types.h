@@ -8,7 +8,7 @@
 
 namespace vit {
 
-/// What becomes of v = act(x W + bias).
+/// What becomes of v = x W + bias.
 enum class TileStore {
   kWrite,    ///< y = v
   kAdd,      ///< y = y + v
@@ -28,7 +28,7 @@ struct MatmulTile {
   int rows = 0;                  ///< 1 .. KernelTable::tile_rows
   int columns = 0;               ///< 1 .. panel_columns: what is stored; the panel is whole
   TileStore store = TileStore::kWrite;
-  Activation activation = Activation::kNone;  ///< of v, with kWrite
+  Activation activation = Activation::kNone;  ///< of y, once it is stored
   const float* prefetch = nullptr;  ///< bytes that will be needed soon, brought to the level-2 cache on the way; any address
   int64_t prefetch_lines = 0;       ///< of 64 bytes; what is more than k / 4 is left out
 };

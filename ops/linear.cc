@@ -3,29 +3,38 @@
 
 namespace vit {
 
-// A panel's weights stay in the level-2 cache while all rows pass; each tile brings its part of the next panel there.
+namespace {
+
+/// A longer sum is cut here, so that a tile's weights and rows both stay in the nearer caches while the rows pass.
+constexpr int64_t kDepthBlock = 384;
+
+}  // namespace
+
+// A block of a panel's weights stays in the cache while all rows pass; each tile brings its part of the next block there.
 void LinearStep::run(const Pass& pass) const noexcept {
   const PackedLinear& w = *weights;
   pass.for_each(work, [&](int, int64_t begin, int64_t end) {
     for (int64_t p = 0; p < w.panels(); ++p) {
       const int64_t column = p * w.panel;
-      const int columns = static_cast<int>(std::min(w.panel, w.out - column));
-      for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
-        const NextPanel next(w, p, row - begin, rows, end - begin);
-        kernels->matmul_tile({.x = pass.row(x, row),
-                              .x_stride = x.stride,
-                              .panel = w.panel_at(p),
-                              .bias = w.bias.data() + column,
-                              .gamma = gamma ? gamma->data() + column : nullptr,
-                              .y = pass.row(y, row) + y_column + column,
-                              .y_stride = y.stride,
-                              .k = w.in,
-                              .rows = static_cast<int>(rows),
-                              .columns = columns,
-                              .store = store,
-                              .activation = activation,
-                              .prefetch = next.from,
-                              .prefetch_lines = next.lines});
+      for_tiles(0, w.in, kDepthBlock, [&](int64_t k, int64_t depth) {
+        const bool first = k == 0, last = k + depth == w.in;
+        MatmulTile tile{.x_stride = x.stride,
+                        .panel = w.panel_at(p) + k * w.panel,
+                        .bias = first ? w.bias.data() + column : nullptr,
+                        .gamma = gamma ? gamma->data() + column : nullptr,
+                        .y_stride = y.stride,
+                        .k = depth,
+                        .columns = static_cast<int>(std::min(w.panel, w.out - column)),
+                        .store = first || store != TileStore::kWrite ? store : TileStore::kAdd,
+                        .activation = last ? activation : Activation::kNone};
+        for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
+          const Upcoming next(w, tile.panel, depth * w.panel, row - begin, rows, end - begin);
+          tile.x = pass.row(x, row) + k;
+          tile.y = pass.row(y, row) + y_column + column;
+          tile.rows = static_cast<int>(rows);
+          tile.prefetch = next.from, tile.prefetch_lines = next.lines;
+          kernels->matmul_tile(tile);
+        });
       });
     }
   });

@@ -2,6 +2,7 @@
 // Weights in the layout that the matrix tile reads.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
 
@@ -21,14 +22,16 @@ struct PackedLinear {
   int64_t panel_floats() const { return in * panel; }
 };
 
-/// The part of panel p + 1 that a tile of rows [row, row + rows) out of `all` brings into the cache while it works on panel p.
-struct NextPanel {
+/// The part of the weights behind [from, from + floats) that a tile of rows [row, row + rows) out of `all` brings into the cache
+/// while it works on these: as much again in all, if there is so much.
+struct Upcoming {
   const float* from = nullptr;
   int64_t lines = 0;  ///< of 64 bytes
-  NextPanel(const PackedLinear& w, int64_t p, int64_t row, int64_t rows, int64_t all) {
-    if (p + 1 >= w.panels()) return;
-    const int64_t total = w.panel_floats() / 16, first = total * row / all;
-    from = w.panel_at(p + 1) + 16 * first;
+  Upcoming(const PackedLinear& w, const float* begin, int64_t floats, int64_t row, int64_t rows, int64_t all) {
+    const float* next = begin + floats;
+    const int64_t total = std::min(floats, w.weight.data() + w.panels() * w.panel_floats() - next) / 16,
+                  first = total * row / all;
+    from = next + 16 * first;
     lines = total * (row + rows) / all - first;
   }
 };
@@ -37,7 +40,8 @@ struct NextPanel {
 using RowSource = std::function<void(int64_t first, int64_t count, float* to)>;
 
 /// `bias` may be empty: zeros. Throws Error(kMemory).
-PackedLinear pack_linear(int64_t in, int64_t out, int64_t panel, const RowSource& rows, const std::function<void(float* to)>& bias);
+PackedLinear pack_linear(int64_t in, int64_t out, int64_t panel, const RowSource& rows,
+                         const std::function<void(float* to)>& bias);
 
 /// A per-channel vector, padded with zeros to whole panels.
 Buffer<float> pad_to_panels(int64_t channels, int64_t panel, const std::function<void(float* to)>& values);

@@ -7,26 +7,25 @@
 namespace vit {
 namespace {
 
-// Accumulators, two vectors of weights and one broadcast fill the register file: 12 rows x 2 vectors where there are 32
-// registers, 6 x 2 and 4 x 2 (no FMA: the product needs a register) where there are 16. Per step of k the tile loads rows + 2
-// values for 2 * rows multiply-adds, so neither the loads nor a level-2 cache that delivers the panel limit it.
+// Accumulators, a row of weights and one broadcast fill the register file: 6 rows x 4 vectors where there are 32 registers,
+// 6 x 2 and 4 x 2 (no FMA: the product needs a register) where there are 16. Of the shapes that fit, 6 x 4 loads least: 10 values
+// for 24 multiply-adds, where 12 x 2 loads 14; on a core whose other hardware thread is busy that is worth a tenth of the time.
 #if defined(__AVX512F__) || defined(__aarch64__)
-constexpr int kTileRows = 12;
+constexpr int kTileRows = 6, kPanelVectors = 4;
 #elif defined(__FMA__)
-constexpr int kTileRows = 6;
+constexpr int kTileRows = 6, kPanelVectors = 2;
 #else
-constexpr int kTileRows = 4;
+constexpr int kTileRows = 4, kPanelVectors = 2;
 #endif
-constexpr int kPanelVectors = 2;
 constexpr int kPanelColumns = kPanelVectors * static_cast<int>(kLanes);
 
 /// R rows x J vectors. Each sum runs over k in order, in one accumulator: a row's bits do not depend on R.
 template <int R, int J>
 void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
   Vec acc[R][J];
-#pragma GCC unroll 12
+#pragma GCC unroll 6
   for (int i = 0; i < R; ++i)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < J; ++j) acc[i][j] = t.bias ? load(t.bias + j * kLanes) : Vec(0.0f);
 
   const float* x = t.x;
@@ -39,20 +38,20 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
     soon += 16;
     for (const int64_t stop = p + 4 < t.k ? p + 4 : t.k; p < stop; ++p, w += kPanelColumns) {
       Vec weight[J];
-#pragma GCC unroll 2
+#pragma GCC unroll 4
       for (int j = 0; j < J; ++j) weight[j] = load(w + j * kLanes);
-#pragma GCC unroll 12
+#pragma GCC unroll 6
       for (int i = 0; i < R; ++i) {
         const Vec value(x[i * stride + p]);
-#pragma GCC unroll 2
+#pragma GCC unroll 4
         for (int j = 0; j < J; ++j) acc[i][j] = mul_add(value, weight[j], acc[i][j]);
       }
     }
   }
 
-#pragma GCC unroll 12
+#pragma GCC unroll 6
   for (int i = 0; i < R; ++i)
-#pragma GCC unroll 2
+#pragma GCC unroll 4
     for (int j = 0; j < J; ++j) {
       float* at = y + i * y_stride + j * kLanes;
       if (t.store == TileStore::kWrite)
@@ -66,32 +65,32 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
 
 using TileFunction = void (*)(const MatmulTile&, float*, int64_t) noexcept;
 
-template <int J, int R = kTileRows>
-VIT_INLINE TileFunction tile_for(int rows) {
-  if constexpr (R == 1)
-    return tile_of<1, J>;
-  else
-    return rows == R ? tile_of<R, J> : tile_for<J, R - 1>(rows);
+/// The function for `rows` rows and `vectors` vectors of columns.
+template <int R = kTileRows, int J = kPanelVectors>
+VIT_INLINE TileFunction tile_for(int rows, int64_t vectors) {
+  if constexpr (R > 1)
+    if (rows < R) return tile_for<R - 1, J>(rows, vectors);
+  if constexpr (J > 1)
+    if (vectors < J) return tile_for<R, J - 1>(rows, vectors);
+  return tile_of<R, J>;
 }
 
-/// The part of a tile that exists only in the last panel: computed whole beside, then the columns that there are are copied.
+/// A tile whose last vector is cut: computed whole beside, then the columns that there are are copied.
 VIT_INLINE void edge_tile(const MatmulTile& t) {
   alignas(64) float edge[kTileRows * kPanelColumns];
   const size_t bytes = static_cast<size_t>(t.columns) * sizeof(float);
   if (t.store != TileStore::kWrite)
     for (int i = 0; i < t.rows; ++i) memcpy(edge + i * kPanelColumns, t.y + i * t.y_stride, bytes);
-  (t.columns < kLanes ? tile_for<1>(t.rows) : tile_for<kPanelVectors>(t.rows))(t, edge, kPanelColumns);
+  tile_for(t.rows, (t.columns + kLanes - 1) / kLanes)(t, edge, kPanelColumns);
   for (int i = 0; i < t.rows; ++i) memcpy(t.y + i * t.y_stride, edge + i * kPanelColumns, bytes);
 }
 
-/// y (+)= act(x W + bias) for one tile; see MatmulTile. The activation passes over the tile while it is in the first-level cache:
-/// with the accumulators there are no registers left for it.
+/// y (+)= x W + bias for one tile, then act(y); see MatmulTile. The activation passes over the tile while it is in the
+/// first-level cache: with the accumulators there are no registers left for it.
 void matmul_tile(const MatmulTile& t) noexcept {
   assert(t.rows >= 1 && t.rows <= kTileRows && t.columns >= 1 && t.columns <= kPanelColumns);
-  if (t.columns == kPanelColumns)
-    tile_for<kPanelVectors>(t.rows)(t, t.y, t.y_stride);
-  else if (t.columns == kLanes)
-    tile_for<1>(t.rows)(t, t.y, t.y_stride);
+  if (t.columns % kLanes == 0)
+    tile_for(t.rows, t.columns / kLanes)(t, t.y, t.y_stride);
   else
     edge_tile(t);
   if (t.activation == Activation::kNone) return;
