@@ -30,6 +30,10 @@ void ScaleStep::run(const Pass& pass) const noexcept {
   for_rows(pass, work, [&](int64_t r) { kernels->scale_row(pass.row(x, r), gamma->data(), channels, pass.row(y, r)); });
 }
 
+void MultiplyStep::run(const Pass& pass) const noexcept {
+  for_rows(pass, work, [&](int64_t r) { kernels->multiply_row(pass.row(x, r), factor, channels, pass.row(y, r)); });
+}
+
 void AddStep::run(const Pass& pass) const noexcept {
   for_rows(pass, work, [&](int64_t r) { kernels->add_row(pass.row(a, r), pass.row(b, r), channels, pass.row(y, r)); });
 }

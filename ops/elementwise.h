@@ -37,6 +37,15 @@ struct ScaleStep final : Step {
   void run(const Pass& pass) const noexcept override;
 };
 
+/// y = x * factor. y may be x.
+struct MultiplyStep final : Step {
+  const KernelTable* kernels = nullptr;
+  BufferRef x, y;
+  int64_t channels = 0;
+  float factor = 1;
+  void run(const Pass& pass) const noexcept override;
+};
+
 /// y = a + b. y may be either.
 struct AddStep final : Step {
   const KernelTable* kernels = nullptr;

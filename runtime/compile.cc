@@ -145,6 +145,7 @@ class Compiler {
         return emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) { return maker_->gated_activation(node(id), x, y); });
       case NodeKind::kScale:
         return emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) { return maker_->scale(node(id), x, y); });
+      case NodeKind::kMultiply: return emit_multiply(id);
       case NodeKind::kAdd: return emit_add(id);
       case NodeKind::kSelectRow: return emit_select(id);
       case NodeKind::kMeanRows: return emit_mean(id);
@@ -284,6 +285,15 @@ class Compiler {
       step->implementation = "row";
       step->kernels = options_.kernels;
       step->x = x, step->y = y, step->channels = node(id).channels, step->kind = node(id).row_kind;
+      return step;
+    });
+  }
+  void emit_multiply(int id) {
+    emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) {
+      auto step = std::make_unique<MultiplyStep>();
+      step->implementation = "row";
+      step->kernels = options_.kernels;
+      step->x = x, step->y = y, step->channels = node(id).channels, step->factor = node(id).factor;
       return step;
     });
   }

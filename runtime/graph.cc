@@ -86,6 +86,7 @@ const char* node_kind_name(NodeKind kind) {
     case NodeKind::kGatedActivation: return "gated_activation";
     case NodeKind::kAttention: return "attention";
     case NodeKind::kScale: return "scale";
+    case NodeKind::kMultiply: return "multiply";
     case NodeKind::kAdd: return "add";
     case NodeKind::kSelectRow: return "select_row";
     case NodeKind::kMeanRows: return "mean_rows";
@@ -241,6 +242,14 @@ Value Graph::scale(Value x, Tensor gamma, std::string name) {
   require_shape(gamma, Shape{in.channels}, name);
   Node n = make_node(NodeKind::kScale, std::move(name), {x.id}, in.domain, in.channels);
   n.scale = std::move(gamma);
+  return append(std::move(n));
+}
+
+Value Graph::multiply(Value x, float factor, std::string name) {
+  const Node& in = node(x);
+  require_tokens_or_vectors(in, name);
+  Node n = make_node(NodeKind::kMultiply, std::move(name), {x.id}, in.domain, in.channels);
+  n.factor = factor;
   return append(std::move(n));
 }
 

@@ -31,6 +31,7 @@ enum class NodeKind {
   kGatedActivation,
   kAttention,
   kScale,
+  kMultiply,
   kAdd,
   kSelectRow,
   kMeanRows,
@@ -84,6 +85,7 @@ struct Node {
   float eps = 0;                              // kLayerNorm
   Tensor scale;                               // kScale, [C]
   Activation activation = Activation::kNone;  // kActivation, kGatedActivation
+  float factor = 1;                           // kMultiply
   int num_heads = 0;                          // kAttention
   int64_t patch_height = 0, patch_width = 0;  // kPatchEmbed
   PositionWeights positions;                  // kAddPositions
@@ -115,6 +117,8 @@ class Graph {
   Value attention(Value qkv, int num_heads, std::string name);
   /// x * gamma per channel (LayerScale).
   Value scale(Value x, Tensor gamma, std::string name);
+  /// x * factor.
+  Value multiply(Value x, float factor, std::string name);
   Value add(Value a, Value b, std::string name);
   /// The first row of a kind: [images, C].
   Value select_row(Value x, TokenKind kind, std::string name);

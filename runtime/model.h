@@ -27,12 +27,13 @@ struct ModelOptions {
 
 /// Numbers of one model, whatever its family; each was checked against the tensors.
 struct ModelConfig {
-  std::string family;        ///< "vit", "dinov2", "dinov2_with_registers"
+  std::string family;        ///< model_type as the configuration has it: "vit", "deit", "dinov2", ...
   std::string architecture;  ///< class name as the configuration has it, or empty
   int64_t embed_dim = 0, depth = 0, num_heads = 0, mlp_dim = 0;
   int64_t image_height = 0, image_width = 0, channels = 3;
   int64_t patch_height = 0, patch_width = 0;
   int64_t num_registers = 0;
+  bool distilled = false;  ///< whether a distillation token follows the class token
   std::vector<std::string> labels;  ///< empty without a classifier
 };
 

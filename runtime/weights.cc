@@ -126,6 +126,12 @@ void Weights::ignore(const std::string& name) const {
   if (const Tensor* tensor = accounting_->find(name)) accounting_->used.insert(tensor);
 }
 
+void Weights::ignore_all(const std::string& beginning) const {
+  const auto& tensors = accounting_->store.tensors();
+  for (auto it = tensors.lower_bound(beginning); it != tensors.end() && it->first.starts_with(beginning); ++it)
+    accounting_->used.insert(&it->second);
+}
+
 void Weights::require_all_used() const {
   const Tensor* first = nullptr;
   size_t unused = 0;

@@ -58,6 +58,8 @@ class Weights {
   const Tensor& look(const std::string& name) const;
   /// Marks what the family knows and does not need (mask tokens, poolers), if present. `name` is without prefix handling.
   void ignore(const std::string& name) const;
+  /// The same for all tensors whose names begin so.
+  void ignore_all(const std::string& beginning) const;
   /// Throws Error(kModel) that names the first tensor that nobody asked for and counts the rest.
   void require_all_used() const;
 

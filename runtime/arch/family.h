@@ -13,12 +13,15 @@ struct BuiltModel {
   Graph graph;
 };
 
-/// Builds the graph of the family that config.json names. Every number is checked against the tensors, every tensor is accounted for.
-/// Throws Error(kModel): one sentence that names the field or the tensor.
+/// Builds the graph of the family that config.json names. Every number is checked against the tensors, every tensor is accounted
+/// for. Throws Error(kModel): one sentence that names the field or the tensor.
 BuiltModel build_model(const JsonFields& config, const WeightStore& store);
 
 /// The families, one page each.
 BuiltModel build_hf_vit(const JsonFields& config, const WeightStore& store);
+BuiltModel build_hf_deit(const JsonFields& config, const WeightStore& store);
+BuiltModel build_hf_vit_msn(const JsonFields& config, const WeightStore& store);
+BuiltModel build_hf_vit_mae(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
 
 }  // namespace vit

@@ -6,6 +6,7 @@
 
 #include "ops/core/error.h"
 #include "runtime/io/printable.h"
+#include "runtime/labels.h"
 
 namespace vit {
 namespace {
@@ -44,11 +45,11 @@ int64_t label_index(const std::string& key) {
 }
 
 void check_sizes(const JsonFields& config, const ModelConfig& m) {
-  VIT_CHECK(m.embed_dim % m.num_heads == 0, Code::kModel, config.file(), ": num_attention_heads: expected a divisor of hidden_size ",
-            m.embed_dim, ", found ", m.num_heads);
+  VIT_CHECK(m.embed_dim % m.num_heads == 0, Code::kModel, config.file(),
+            ": num_attention_heads: expected a divisor of hidden_size ", m.embed_dim, ", found ", m.num_heads);
   VIT_CHECK(m.image_height >= m.patch_height && m.image_width >= m.patch_width, Code::kModel, config.file(),
-            ": image_size: expected at least one patch of ", m.patch_height, " x ", m.patch_width, ", found ", m.image_height, " x ",
-            m.image_width);
+            ": image_size: expected at least one patch of ", m.patch_height, " x ", m.patch_width, ", found ", m.image_height,
+            " x ", m.image_width);
 }
 
 }  // namespace
@@ -80,26 +81,36 @@ Activation read_activation(const JsonFields& config, const std::string& key, con
   config.fail(key, "one of " + known);
 }
 
-bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class,
-                         const std::string& classifier_class) {
-  const auto classes = config.maybe_texts("architectures");
-  if (!classes || classes->empty()) return store.tensors().count("classifier.weight") != 0;
-  const std::string& name = classes->front();
-  VIT_CHECK(name == base_class || name == classifier_class, Code::kModel, config.file(), ": architectures: expected ", base_class, " or ",
-            classifier_class, ", found '", printable(name), "'");
-  return name == classifier_class;
+std::optional<std::string> read_class(const JsonFields& config, std::initializer_list<std::string> classes) {
+  const auto names = config.maybe_texts("architectures");
+  if (!names || names->empty()) return {};
+  std::string known;
+  for (const std::string& name : classes) {
+    if (names->front() == name) return name;
+    known += (known.empty() ? "" : &name == classes.end() - 1 ? " or " : ", ") + name;
+  }
+  throw Error(Code::kModel, str(config.file(), ": architectures: expected ", known, ", found '", printable(names->front()), "'"));
 }
 
-std::vector<std::string> read_labels(const JsonFields& config) {
+bool read_has_classifier(const JsonFields& config, const WeightStore& store, const std::string& base_class,
+                         const std::string& classifier_class) {
+  const auto name = read_class(config, {base_class, classifier_class});
+  return name ? *name == classifier_class : store.tensors().count("classifier.weight") != 0;
+}
+
+std::vector<std::string> read_labels(const JsonFields& config, int64_t classes) {
   const auto count = config.maybe_integer("num_labels", {1, kMostLabels});
   const Json* names = config.find("id2label");
   std::vector<std::string> labels;
   if (names == nullptr || names->is_null()) {
-    for (int64_t i = 0; i < count.value_or(2); ++i) labels.push_back(str("LABEL_", i));
+    labels = builtin_labels(count.value_or(classes));
+    if (labels.empty())
+      for (int64_t i = 0; i < count.value_or(2); ++i) labels.push_back(str("LABEL_", i));
     return labels;
   }
   const std::string expected = "an object of at least one label, with the keys \"0\", \"1\", ...";
-  if (!names->is_object() || names->empty() || names->size() > static_cast<size_t>(kMostLabels)) config.fail("id2label", expected);
+  if (!names->is_object() || names->empty() || names->size() > static_cast<size_t>(kMostLabels))
+    config.fail("id2label", expected);
   const auto total = static_cast<int64_t>(names->size());
   labels.resize(names->size());
   // Keys are unique and each lies in range, so that none of them is missing either.
@@ -110,8 +121,8 @@ std::vector<std::string> read_labels(const JsonFields& config) {
     VIT_CHECK(label.is_string(), Code::kModel, config.file(), ": id2label.", index, ": expected a string, found ", shown(label));
     labels[static_cast<size_t>(index)] = label.get<std::string>();
   }
-  VIT_CHECK(!count || *count == total, Code::kModel, config.file(), ": num_labels: expected ", total, ", as many as id2label has, found ",
-            count.value_or(0));
+  VIT_CHECK(!count || *count == total, Code::kModel, config.file(), ": num_labels: expected ", total,
+            ", as many as id2label has, found ", count.value_or(0));
   return labels;
 }
 

@@ -28,7 +28,8 @@ Value plain_mlp(Graph& g, Value x, const JsonFields& config, const Weights& w, c
   return g.linear(x, linear_weights(w, "mlp.fc2", C, M), name + ".fc2");
 }
 
-// Gate and value come from one layer, the gate first, or from two (transformers 5 in memory). The gate is SiLU whatever hidden_act says.
+// Gate and value come from one layer, the gate first, or from two (transformers 5 in memory). The gate is SiLU whatever
+// hidden_act says.
 Value swiglu_mlp(Graph& g, Value x, const JsonFields& config, const Weights& w, const HfConfig& c, const std::string& name) {
   const int64_t C = c.model.embed_dim, M = c.model.mlp_dim;
   const bool split = w.has("mlp.gate_proj.weight");
@@ -75,13 +76,14 @@ BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store) {
   const Weights weights(store);
   const std::string body = prefix_in_file(store, m.family + "."), layers = layers_in_file(config, store, body, m.depth);
   const Weights w = weights.at(body);
-  if (registers) cross_check(config, "num_register_tokens", w, "embeddings.register_tokens", Shape{1, m.num_registers, m.embed_dim});
+  if (registers)
+    cross_check(config, "num_register_tokens", w, "embeddings.register_tokens", Shape{1, m.num_registers, m.embed_dim});
 
   Graph g;
   Value x = embed(g, config, w, c, NativePositions::kIfSquare, /*antialias=*/registers);
   for (int64_t i = 0; i < m.depth; ++i) {
     const std::string index = std::to_string(i);
-    x = block(g, x, config, w.at(layers + index + "."), c, mlp, "blocks." + index);
+    x = block(g, x, config, weights.at(layers + index + "."), c, mlp, "blocks." + index);
   }
   x = g.layer_norm(x, norm_weights(w, "layernorm", m.embed_dim), c.eps, "norm");
   g.set_output(Output::kFeatures, x);
@@ -89,7 +91,7 @@ BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store) {
   g.set_output(Output::kEmbedding, pooled);
 
   if (classifier) {
-    m.labels = read_labels(config);
+    m.labels = read_labels(config, rows_in_file(weights, "classifier.weight"));
     const auto K = static_cast<int64_t>(m.labels.size());
     cross_check(config, "id2label", weights, "classifier.weight", Shape{K, 2 * m.embed_dim});
     const Value both = g.concat(pooled, g.mean_rows(x, TokenKind::kPatch, "patch_mean"), "pool");

@@ -36,6 +36,12 @@ std::string prefix_in_file(const WeightStore& store, const std::string& prefix) 
   return first_name(store, prefix + "embeddings.").empty() ? "" : prefix;
 }
 
+int64_t rows_in_file(const Weights& w, const std::string& name) {
+  if (!w.has(name)) return 0;
+  const Shape& shape = w.look(name).shape;
+  return shape.rank() == 2 ? shape[0] : 0;
+}
+
 LinearWeights linear_weights(const Weights& w, const std::string& name, int64_t out, int64_t in, Bias bias) {
   LinearWeights weights;
   weights.weight.push_back(w.take(name + ".weight", Shape{out, in}));
@@ -65,47 +71,53 @@ LinearWeights stacked(std::initializer_list<LinearWeights> parts) {
 void cross_check(const JsonFields& config, const char* field, const Weights& w, const std::string& name, const Shape& shape) {
   if (!w.has(name)) return;
   const Tensor& tensor = w.look(name);
-  VIT_CHECK(tensor.shape == shape, Code::kModel, config.file(), ": ", field, ": by it ", tensor.name, " is expected to be ", shape,
-            ", the file has ", tensor.shape);
+  VIT_CHECK(tensor.shape == shape, Code::kModel, config.file(), ": ", field, ": by it ", tensor.name, " is expected to be ",
+            shape, ", the file has ", tensor.shape);
 }
 
 std::string layers_in_file(const JsonFields& config, const WeightStore& store, const std::string& body, int64_t depth) {
-  const bool renamed = first_name(store, body + "encoder.layer.").empty() && !first_name(store, body + "layers.").empty();
-  const std::string layers = renamed ? "layers." : "encoder.layer.";
-  const auto first_of = [&](int64_t layer) { return first_name(store, str(body, layers, layer, ".")); };
+  std::string layers = body + "encoder.layer.";
+  const auto first_of = [&](int64_t layer) { return first_name(store, str(layers, layer, ".")); };
+  for (const std::string& other : {layers, body + "layers.", std::string("encoder.layer."), std::string("layers.")})
+    if (first_of(0).empty() && !first_name(store, other + "0.").empty()) layers = other;
   int64_t found = 0;
   while (!first_of(found).empty()) ++found;
   VIT_CHECK(found <= depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found, ", since the file has ",
             printable(first_of(found - 1)), ", found ", depth);
-  VIT_CHECK(found == 0 || found == depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found, ", since the file has no ",
-            body, layers, found, ", found ", depth);
+  VIT_CHECK(found == 0 || found == depth, Code::kModel, config.file(), ": num_hidden_layers: expected ", found,
+            ", since the file has no ", layers, found, ", found ", depth);
   return layers;
 }
 
 Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig& c, NativePositions native, bool antialias) {
   const ModelConfig& m = c.model;
   const int64_t C = m.embed_dim, grid_height = m.image_height / m.patch_height, grid_width = m.image_width / m.patch_width;
-  const Shape kernel{C, m.channels, m.patch_height, m.patch_width}, table{1, 1 + grid_height * grid_width, C}, class_shape{1, 1, C};
+  const int64_t first_patch = m.distilled ? 2 : 1;
+  const Shape kernel{C, m.channels, m.patch_height, m.patch_width}, table{1, first_patch + grid_height * grid_width, C},
+      token{1, 1, C};
   const std::string projection = "embeddings.patch_embeddings.projection", positions = "embeddings.position_embeddings";
 
-  cross_check(config, "hidden_size", w, "embeddings.cls_token", class_shape);
+  cross_check(config, "hidden_size", w, "embeddings.cls_token", token);
   cross_check(config, "patch_size, num_channels", w, projection + ".weight", kernel);
   cross_check(config, "image_size", w, positions, table);
 
-  LinearWeights conv{
-      {w.take(projection + ".weight", kernel)}, {w.take(projection + ".bias", Shape{C})}, m.channels * m.patch_height * m.patch_width, C};
+  LinearWeights conv{{w.take(projection + ".weight", kernel)},
+                     {w.take(projection + ".bias", Shape{C})},
+                     m.channels * m.patch_height * m.patch_width,
+                     C};
   Value x = g.patch_embed(g.pixels(m.channels), std::move(conv), m.patch_height, m.patch_width, "patch_embed");
 
   PositionWeights p;
   p.table = w.take(positions, table);
-  p.first_row = 1;  // row 0 is the class token's
+  p.first_row = first_patch;  // the rows before are the tokens'
   std::tie(p.grid_height, p.grid_width) = position_grid(grid_height, grid_width);
   p.rule.antialias = antialias;
   if (native == NativePositions::kAsStored || m.image_height == m.image_width) {
     p.rule.native_height = grid_height;
     p.rule.native_width = grid_width;
   }
-  std::vector<PrefixToken> prefix{{TokenKind::kClass, w.take("embeddings.cls_token", class_shape), 0, p.table, 0}};
+  std::vector<PrefixToken> prefix{{TokenKind::kClass, w.take("embeddings.cls_token", token), 0, p.table, 0}};
+  if (m.distilled) prefix.push_back({TokenKind::kDistillation, w.take("embeddings.distillation_token", token), 0, p.table, 1});
   x = g.add_positions(x, std::move(p), "positions");
 
   if (m.num_registers > 0) {
@@ -125,9 +137,10 @@ Value self_attention(Graph& g, Value x, const JsonFields& config, const Weights&
   VIT_CHECK(c.qkv_bias || !w.has(query + ".bias"), Code::kModel, config.file(), ": qkv_bias: expected true, since the file has ",
             w.look(query + ".bias").name, ", found false");
 
-  Value y =
-      g.linear(x, stacked({linear_weights(w, query, C, C, bias), linear_weights(w, key, C, C, bias), linear_weights(w, value, C, C, bias)}),
-               block + ".qkv");
+  Value y = g.linear(
+      x,
+      stacked({linear_weights(w, query, C, C, bias), linear_weights(w, key, C, C, bias), linear_weights(w, value, C, C, bias)}),
+      block + ".qkv");
   y = g.attention(y, static_cast<int>(c.model.num_heads), block + ".attention");
   return g.linear(y, linear_weights(w, output, C, C), block + ".proj");
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the pages of Hugging Face's plain ViTs share: weights under their several names, and the steps that are the same in all of them.
+// What the pages of Hugging Face's plain ViTs share: weights under their several names, and the steps that are the same in all of
+// them.
 #pragma once
 
 #include <initializer_list>
@@ -18,6 +19,9 @@ std::string name_in_file(const Weights& w, std::initializer_list<const char*> na
 /// `prefix` when the file's embeddings stand under it, else nothing: base models are saved without the prefix of the others.
 std::string prefix_in_file(const WeightStore& store, const std::string& prefix);
 
+/// Rows of a matrix of the file; 0 when the file does not have it, or not as a matrix.
+int64_t rows_in_file(const Weights& w, const std::string& name);
+
 LinearWeights linear_weights(const Weights& w, const std::string& name, int64_t out, int64_t in, Bias bias = Bias::kYes);
 /// Weight and bias, or gamma and beta as files that came from TensorFlow have them.
 NormWeights norm_weights(const Weights& w, const std::string& name, int64_t channels);
@@ -27,7 +31,8 @@ LinearWeights stacked(std::initializer_list<LinearWeights> parts);
 /// Throws unless `name`, if the file has it, is of this shape; the sentence names the configuration's `field`, which says so.
 void cross_check(const JsonFields& config, const char* field, const Weights& w, const std::string& name, const Shape& shape);
 
-/// The layers' common prefix in the file ("encoder.layer." or "layers."), after comparing their number with num_hidden_layers.
+/// The layers' common prefix in the file, `body` included where it has that, after comparing their number with num_hidden_layers.
+/// "encoder.layer." or "layers."; transformers 5.23 saves ViT-MSN's classifiers with the body's prefix everywhere but here.
 std::string layers_in_file(const JsonFields& config, const WeightStore& store, const std::string& body, int64_t depth);
 
 /// How a class of transformers takes its positions when an image has the model's own size.
@@ -36,7 +41,8 @@ enum class NativePositions {
   kIfSquare   ///< only for square images; others are resampled from the square as which the table is seen
 };
 
-/// Patches with their positions, after the class token and the registers: patch_embed, positions, tokens. w: the body's weights.
+/// Patches with their positions, after the class, distillation and register tokens that the model has: patch_embed, positions,
+/// tokens. w: the body's weights.
 Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig& c, NativePositions native, bool antialias);
 
 /// norm, queries, keys and values, attention, projection; without the residual. w: the layer's weights.

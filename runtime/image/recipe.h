@@ -89,8 +89,8 @@ struct Recipe {
 /// sentences. Throws Error(kModel) that names the field.
 Recipe recipe_from_preprocessor(const Json& config, const std::string& file, const std::string& family);
 
-/// The recipe of a model that came without one. Families: "vit" (squash to the model's image size), "dinov2" and
-/// "dinov2_with_registers" (shortest edge 256, crop 224).
+/// The recipe of a model that came without one. Families: "vit", "vit_msn" and "vit_mae" (squash to the model's image size), "deit"
+/// (squash to 256/224 of it, crop), "dinov2" and "dinov2_with_registers" (shortest edge 256, crop 224).
 Recipe default_recipe(const std::string& family, int64_t image_height, int64_t image_width);
 
 }  // namespace vit

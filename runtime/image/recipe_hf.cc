@@ -176,18 +176,22 @@ Recipe recipe_from_preprocessor(const Json& config, const std::string& file, con
 }
 
 Recipe default_recipe(const std::string& family, int64_t image_height, int64_t image_width) {
-  const bool dino = family.starts_with("dinov2");
-  const std::string origin = dino ? "default of the DINOv2 models" : "default of ViTImageProcessor";
+  const bool dino = family.starts_with("dinov2"), deit = family == "deit";
+  const std::string origin = dino ? "default of the DINOv2 models" : deit ? "default of DeiTImageProcessor" : "default of ViTImageProcessor";
   Recipe recipe;
   recipe.orientation = {Orientation::kApply, "load_image of transformers"};
   recipe.convert = {Convert::kRgb, "load_image of transformers"};
   recipe.rescale = {kRescale, origin};
-  recipe.filter = {dino ? Filter::kBicubic : Filter::kBilinear, origin};
+  recipe.filter = {dino || deit ? Filter::kBicubic : Filter::kBilinear, origin};
   recipe.mean = {dino ? kImageNetMean : kHalf, origin};
   recipe.std = {dino ? kImageNetStd : kHalf, origin};
   if (dino) {
     recipe.resize = {{ResizeRule::kShortestEdge, 0, 0, 256, 0}, origin};
     recipe.crop = {PixelSize{224, 224}, origin};
+  } else if (deit) {
+    const auto around = [](int64_t side) { return (side * 256 + 112) / 224; };
+    recipe.resize = {{ResizeRule::kExact, around(image_height), around(image_width), 0, 0}, origin + ", in proportion to image_size"};
+    recipe.crop = {PixelSize{image_height, image_width}, "model config: image_size"};
   } else {
     recipe.resize = {{ResizeRule::kExact, image_height, image_width, 0, 0}, "model config: image_size"};
     recipe.crop = {{}, origin};

@@ -24,7 +24,8 @@ std::vector<std::string> safetensors_in(const std::string& folder) {
 }  // namespace
 
 std::vector<std::string> fixture_models() {
-  return {"vit-classifier", "vit-rectangle", "vit-pooler", "dinov2-classifier", "dinov2-swiglu", "dinov2-registers"};
+  return {"vit-classifier",   "vit-rectangle",   "vit-pooler",  "dinov2-classifier", "dinov2-swiglu", "dinov2-registers",
+          "deit-teacher",     "deit-classifier", "deit-pooler", "vit-msn",           "vit-mae",       "dinov2-registers-swiglu"};
 }
 
 std::string fixture_folder(const std::string& name) { return std::string(VIT_SOURCE_DIR) + "/tests/fixtures/models/" + name; }

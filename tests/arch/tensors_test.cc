@@ -20,12 +20,15 @@ size_t replace_in_names(Parts& parts, const std::string& from, const std::string
   return changed;
 }
 
+/// What may be missing or misshapen, since nobody reads it.
+bool is_spare(const std::string& name) { return name.find("mask_token") != std::string::npos || name.starts_with("decoder."); }
+
 bool says(const std::string& sentence, const std::string& part) { return sentence.find(part) != std::string::npos; }
 
 TEST_CASE("a tensor that is taken away is named, whichever it is", "[arch]") {
   const std::string model = GENERATE(from_range(fixture_models()));
   for (const Tensor& tensor : Parts(model).tensors) {
-    if (says(tensor.name, "mask_token")) continue;
+    if (is_spare(tensor.name)) continue;
     Parts parts(model);
     parts.remove(tensor.name);
     const std::string sentence = parts.refusal();
@@ -41,7 +44,7 @@ TEST_CASE("a misshapen tensor is named with what was expected and what was found
   for (size_t i = 0; i < Parts(model).tensors.size(); ++i) {
     Parts parts(model);
     Tensor& tensor = parts.tensors[i];
-    if (says(tensor.name, "mask_token")) continue;
+    if (is_spare(tensor.name)) continue;
     std::vector<int64_t> dims = tensor.shape.dims();
     dims.back() += 1;
     const Shape expected = tensor.shape;
@@ -96,6 +99,23 @@ TEST_CASE("base models are read with and without their prefix", "[arch]") {
   CHECK(classifier.refusal() == "");
 }
 
+TEST_CASE("layers are found with the body's prefix and without it", "[arch]") {
+  Parts parts("vit-msn");
+  CHECK(replace_in_names(parts, "encoder.layer.", "vit.encoder.layer.") > 0);
+  CHECK(parts.refusal() == "");
+  parts.config["num_hidden_layers"] = 3;
+  CHECK(says(parts.refusal(), "since the file has no vit.encoder.layer.2"));
+}
+
+TEST_CASE("DeiT's class is told by its tensors where the configuration does not name it", "[arch]") {
+  for (const std::string model : {"deit-teacher", "deit-classifier", "deit-pooler"}) {
+    Parts parts(model);
+    const std::string architecture = parts.build().config.architecture;
+    parts.config.erase("architectures");
+    CHECK(parts.build().config.architecture == architecture);
+  }
+}
+
 TEST_CASE("a base model whose file has no pooler embeds by the class token", "[arch]") {
   Parts parts("vit-pooler");
   parts.remove("pooler.dense.weight");
@@ -105,7 +125,7 @@ TEST_CASE("a base model whose file has no pooler embeds by the class token", "[a
 }
 
 TEST_CASE("names as transformers 5 has them in memory mean the same", "[arch]") {
-  const std::string model = GENERATE("vit-classifier", "vit-rectangle", "dinov2-classifier", "dinov2-registers");
+  const std::string model = GENERATE("vit-classifier", "vit-rectangle", "dinov2-classifier", "dinov2-registers", "deit-teacher", "vit-msn", "vit-mae");
   Parts parts(model);
   const size_t nodes = parts.build().graph.nodes().size();
   CHECK(replace_in_names(parts, "attention.attention.query", "attention.q_proj") > 0);

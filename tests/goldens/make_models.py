@@ -3,7 +3,7 @@
 """Makes tests/fixtures/models: tiny seeded models as transformers saves them, and what transformers computes from them in float32.
 
     pip install torch==2.13.0 transformers==5.23.0 safetensors numpy
-    python tests/goldens/make_models.py
+    python tests/goldens/make_models.py [MODEL...]
 
 Beside each model lies goldens/HEIGHTxWIDTH.safetensors: the input, the tokens before the first block, every block's output, the
 features after the final norm, the embedding (pooler_output, or the class token after the final norm) and the logits.
@@ -12,12 +12,14 @@ tests/fixtures/positions.safetensors holds position tables resampled by torch.
 import json
 import pathlib
 import shutil
+import sys
 
 import torch
 import transformers
 from safetensors.torch import save_file
-from transformers import (Dinov2Config, Dinov2ForImageClassification, Dinov2Model, Dinov2WithRegistersConfig,
-                          Dinov2WithRegistersForImageClassification, ViTConfig, ViTForImageClassification, ViTModel)
+from transformers import (DeiTConfig, DeiTForImageClassification, DeiTForImageClassificationWithTeacher, DeiTModel, Dinov2Config, Dinov2ForImageClassification, Dinov2Model, Dinov2WithRegistersConfig,
+                          Dinov2WithRegistersForImageClassification, Dinov2WithRegistersModel, ViTConfig, ViTForImageClassification,
+                          ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel, ViTModel, ViTMSNConfig, ViTMSNForImageClassification, ViTMSNModel)
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -54,6 +56,30 @@ MODELS = [
      Dinov2WithRegistersConfig(hidden_size=64, num_hidden_layers=3, num_attention_heads=4, mlp_ratio=2, image_size=[16, 64],
                                patch_size=8, num_register_tokens=3, hidden_act="gelu_pytorch_tanh", id2label=labels(4)),
      torch.float16, {}, [(16, 64), (32, 32), (48, 27), (24, 24)]),
+    ("deit-teacher", DeiTForImageClassificationWithTeacher,
+     DeiTConfig(hidden_size=48, num_hidden_layers=2, num_attention_heads=3, intermediate_size=90, image_size=40, patch_size=10,
+                id2label=labels(6)),
+     torch.float16, {}, [(40, 40), (60, 60), (50, 35)]),
+    ("deit-classifier", DeiTForImageClassification,
+     DeiTConfig(hidden_size=40, num_hidden_layers=2, num_attention_heads=4, intermediate_size=68, hidden_act="gelu_new",
+                image_size=[24, 32], patch_size=8, num_channels=1, id2label=labels(3)),
+     torch.float16, {}, [(24, 32)]),
+    ("deit-pooler", DeiTModel,
+     DeiTConfig(hidden_size=36, num_hidden_layers=2, num_attention_heads=2, intermediate_size=50, image_size=28, patch_size=7,
+                pooler_output_size=24, pooler_act="relu"),
+     torch.bfloat16, {}, [(28, 28), (42, 21)]),
+    ("vit-msn", ViTMSNForImageClassification,
+     ViTMSNConfig(hidden_size=44, num_hidden_layers=2, num_attention_heads=4, intermediate_size=72, image_size=32, patch_size=8,
+                  id2label=labels(4)),
+     torch.float16, {}, [(32, 32), (24, 48)]),
+    ("vit-mae", ViTMAEForPreTraining,
+     ViTMAEConfig(hidden_size=48, num_hidden_layers=2, num_attention_heads=4, intermediate_size=80, image_size=36, patch_size=12,
+                  decoder_hidden_size=16, decoder_num_hidden_layers=1, decoder_num_attention_heads=2, decoder_intermediate_size=24),
+     torch.float16, {}, [(36, 36), (48, 24)]),
+    ("dinov2-registers-swiglu", Dinov2WithRegistersModel,
+     Dinov2WithRegistersConfig(hidden_size=40, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=4, image_size=42, patch_size=14,
+                               num_register_tokens=2, use_swiglu_ffn=True),
+     torch.float16, {}, [(42, 42), (70, 56)]),
 ]
 
 
@@ -70,7 +96,7 @@ def randomise(model, seed):
             p.copy_(0.5 + normal(p.shape, 0.3))
         elif "norm" in name:
             p.copy_((1.0 if name.endswith("weight") else 0.0) + normal(p.shape, 0.2))
-        elif "embeddings." in name and "projection" not in name:
+        elif ("embeddings." in name or "decoder_pos_embed" in name) and "projection" not in name:
             p.copy_(normal(p.shape, 0.7))
         elif name.endswith("bias"):
             p.copy_(normal(p.shape, 0.2))
@@ -93,7 +119,11 @@ def golden(model, size, batch, seed):
     hooks = [body.embeddings.register_forward_hook(keep("tokens")), body.layernorm.register_forward_hook(keep("features"))]
     hooks += [layer.register_forward_hook(keep(f"blocks.{i}")) for i, layer in enumerate(layers)]
     options = {}
-    if model.config.model_type == "vit":
+    if model.config.model_type == "vit_mae":  # no patch is masked, none is moved
+        model, patches = body, (size[0] // model.config.patch_size) * (size[1] // model.config.patch_size)
+        options["noise"] = torch.arange(patches).expand(batch, patches).float()
+        model.config.mask_ratio = 0.0
+    if not model.config.model_type.startswith("dinov2"):
         native = model.config.image_size
         native = (native, native) if isinstance(native, int) else tuple(native)
         options["interpolate_pos_encoding"] = tuple(size) != native
@@ -104,7 +134,7 @@ def golden(model, size, batch, seed):
     found["embedding"] = found["features"][:, 0] if pooled is None else pooled
     if hasattr(result, "logits"):
         found["logits"] = result.logits
-    return {name: value.float().contiguous() for name, value in found.items()}
+    return {name: value.float().contiguous().clone() for name, value in found.items()}
 
 
 def make_model(name, model_class, config, dtype, save_options, sizes, seed):
@@ -146,6 +176,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     FIXTURES.mkdir(exist_ok=True)
     for index, entry in enumerate(MODELS):
-        make_model(*entry, seed=index + 1)
+        if not sys.argv[1:] or entry[0] in sys.argv[1:]:
+            make_model(*entry, seed=index + 1)
     make_positions()
     print(json.dumps(versions()))

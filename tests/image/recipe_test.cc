@@ -144,6 +144,11 @@ TEST_CASE("sizes follow the aspect ratio as transformers rounds it", "[image]") 
 }
 
 TEST_CASE("models without a preprocessor get their family's recipe", "[image]") {
+  const Recipe deit = default_recipe("deit", 384, 224);
+  CHECK(deit.resize.value.height == 439);  // 384 * 256 / 224 = 438.9
+  CHECK(deit.resize.value.width == 256);
+  CHECK(deit.crop.value == PixelSize{384, 224});
+  CHECK(deit.filter.value == Filter::kBicubic);
   const Recipe vit = default_recipe("vit", 32, 48);
   CHECK(vit.fixed_size() == PixelSize{32, 48});
   CHECK(vit.resize.origin == "model config: image_size");
