@@ -47,7 +47,8 @@ Pixels decode(const vit_session& session, const vit_image& image, const std::str
     case VIT_IMAGE_ENCODED:
       if (image.data_bytes != 0) require(image.data, "data");
       return decode_image({static_cast<const uint8_t*>(image.data), image.data_bytes}, name, options);
-    case VIT_IMAGE_PIXELS: return callers_pixels(image, session.max_image_pixels);
+    case VIT_IMAGE_PIXELS:
+    case VIT_IMAGE_PREPARED: return callers_pixels(image, session.max_image_pixels);
   }
   throw Error(Code::kArgument, str("kind: unknown value ", static_cast<int>(image.kind)));
 }
@@ -62,7 +63,15 @@ std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_
     const vit_image image = known_fields(&images[i], "vit_image");
     if (image.kind == VIT_IMAGE_PATH) require(image.path, "path");
     const std::string name = image.kind == VIT_IMAGE_PATH ? std::string(image.path) : str("image ", i);
-    const Pixels upright = decode(session, image, name);
+    Pixels upright = decode(session, image, name);
+    if (image.kind == VIT_IMAGE_PREPARED) {
+      const ModelConfig& config = session.model->config();
+      VIT_CHECK(upright.height >= config.patch_height && upright.width >= config.patch_width, Code::kImage, name,
+                ": expected at least one patch of ", config.patch_height, " x ", config.patch_width, ", found ", upright.height, " x ",
+                upright.width);
+      out.push_back(std::move(upright));
+      continue;
+    }
     out.push_back(preprocess(upright.view(), session.recipe, options, kernels(session.session.isa()), name));
   }
   return out;

@@ -138,7 +138,8 @@ VIT_API void vit_session_free(vit_session* session);
 typedef enum vit_image_kind {
   VIT_IMAGE_PATH = 0,    /**< a file: JPEG, PNG, WebP, BMP, PNM or TGA; "-" is standard input */
   VIT_IMAGE_ENCODED = 1, /**< the bytes of such a file */
-  VIT_IMAGE_PIXELS = 2   /**< decoded pixels, upright */
+  VIT_IMAGE_PIXELS = 2,  /**< decoded pixels, upright */
+  VIT_IMAGE_PREPARED = 3 /**< pixels as vit_preprocess() gave them: run as they are */
 } vit_image_kind;
 
 typedef enum vit_pixel_format {
@@ -154,7 +155,7 @@ typedef struct vit_image {
   size_t struct_size;
   vit_image_kind kind;
   const char* path;     /**< PATH */
-  const void* data;     /**< ENCODED: the file's bytes; PIXELS: the top left pixel, 8 bits a channel */
+  const void* data;     /**< ENCODED: the file's bytes; PIXELS and PREPARED: the top left pixel, 8 bits a channel */
   size_t data_bytes;    /**< ENCODED */
   size_t width, height; /**< PIXELS */
   size_t stride_bytes;  /**< PIXELS: from one row to the next; 0: rows are adjacent */

@@ -41,6 +41,8 @@ inline void check(vit_status status) {
 }
 }  // namespace detail
 
+struct Pixels;
+
 /// An image to read. Refers to the caller's bytes or pixels; a path is copied.
 class Image {
  public:
@@ -58,6 +60,8 @@ class Image {
                       vit_pixel_format format = VIT_PIXELS_RGB) {
     return Image(vit_image_pixels(data, width, height, stride_bytes, format));
   }
+  /// Pixels as Session::preprocess() gave them, which run as they are: decoding apart from running.
+  static Image prepared(const Pixels& pixels);
   /// For calls of vit.h; lives as long as this.
   vit_image c() const {
     vit_image image = c_;
@@ -160,6 +164,12 @@ class Model {
   std::shared_ptr<vit_model> handle_;
 };
 
+inline Image Image::prepared(const Pixels& pixels) {
+  vit_image image = vit_image_pixels(pixels.values.data(), pixels.width, pixels.height, 0, VIT_PIXELS_RGB);
+  image.kind = VIT_IMAGE_PREPARED;
+  return Image(image);
+}
+
 /// A model prepared for running. Movable; for one caller at a time.
 class Session {
  public:
@@ -184,14 +194,17 @@ class Session {
   }
 
   /// The `top_k` most probable labels; all of them unless told.
-  Classes classify(const Image& image, std::size_t top_k = SIZE_MAX) {
+  Classes classify(const Image& image, std::size_t top_k = SIZE_MAX) { return classify(std::vector<Image>{image}, top_k).front(); }
+  /// The same for each image.
+  std::vector<Classes> classify(const std::vector<Image>& images, std::size_t top_k = SIZE_MAX) {
     const std::size_t labels = model_.info().num_labels;
-    std::vector<vit_class> found(top_k < labels ? top_k : labels);
+    const std::vector<vit_image> many = to_c(images);
+    std::vector<vit_class> found(many.size() * (top_k < labels ? top_k : labels));
     std::size_t count = 0;
-    const vit_image one = image.c();
-    detail::check(vit_classify(c(), &one, 1, top_k, found.data(), &count));
-    Classes answers;
-    for (std::size_t i = 0; i < count; ++i) answers.push_back({found[i].label, found[i].probability, found[i].logit, found[i].index});
+    detail::check(vit_classify(c(), many.data(), many.size(), top_k, found.data(), &count));
+    std::vector<Classes> answers(many.size());
+    for (std::size_t i = 0; i < many.size() * count; ++i)
+      answers[i / count].push_back({found[i].label, found[i].probability, found[i].logit, found[i].index});
     return answers;
   }
   /// [images, embed_dim]

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -63,13 +64,14 @@ int open_or_die(const std::string& path, int flags) {
   _exit(126);
 }
 
-int wait_for(pid_t child, const ProcessInput& input) {
+int wait_for(pid_t child, const ProcessInput& input, rusage& usage) {
   using Clock = std::chrono::steady_clock;
   const auto end = Clock::now() + std::chrono::seconds(input.seconds);
   auto interrupt = input.interrupt_after_ms > 0 ? Clock::now() + std::chrono::milliseconds(input.interrupt_after_ms)
                                                 : Clock::time_point::max();
   for (int status = 0;;) {
-    if (waitpid(child, &status, WNOHANG) == child) return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+    if (wait4(child, &status, WNOHANG, &usage) == child)
+      return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     if (Clock::now() > interrupt) {
       kill(child, SIGINT);
       interrupt = Clock::time_point::max();
@@ -96,7 +98,9 @@ ProcessResult run_program(const std::string& program, const std::vector<std::str
   const pid_t child = fork();
   if (child == 0) become(argv, input, in, out, err);
   ProcessResult result;
-  result.status = wait_for(child, input);
+  rusage usage{};
+  result.status = wait_for(child, input, usage);
+  result.peak_kib = usage.ru_maxrss;
   if (input.out_path.empty()) result.out = read_all(out);
   result.err = read_all(err);
   return result;

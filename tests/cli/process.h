@@ -10,6 +10,7 @@ namespace vit {
 struct ProcessResult {
   int status = -1;  ///< exit code, or 128 + the signal that ended it; 124: it ran longer than its time and was killed
   std::string out, err;
+  long peak_kib = 0;  ///< the most memory that it had at once
 };
 
 struct ProcessInput {

@@ -3,26 +3,35 @@
 
 #include <chrono>
 #include <cstddef>
+#include <optional>
 #include <string>
 
 namespace vit::tool {
 
-/// "12/100  85.3 images/s  1 s left" on standard error, at most ten times a second; nothing unless that is a terminal that
-/// shows no results and there is more than one input.
+/// "12/100  85.3 images/s  1 s left  2 failed" in the last line of a terminal on standard error, at most ten times a second.
 class Progress {
  public:
-  explicit Progress(size_t total);
+  enum class Shown { kNo, kYes };
+  /// Shown::kYes where the results go elsewhere than to a terminal; the line stays away where standard error is none.
+  explicit Progress(Shown shown) : shown_(shown == Shown::kYes && is_possible()) {}
   ~Progress() { clear(); }
-  /// One more input is done.
-  void step();
+  /// Whether there is a terminal to show it on.
+  static bool is_possible();
+
+  /// How many there will be, once that is known.
+  void expect(std::optional<size_t> total) { total_ = total; }
+  void step(size_t done, size_t failed);
   /// Takes the line away, before something else is written.
   void clear();
 
  private:
   using Clock = std::chrono::steady_clock;
-  size_t total_, done_ = 0;
   bool shown_, on_screen_ = false;
+  std::optional<size_t> total_;
   Clock::time_point start_ = Clock::now(), last_ = start_;
 };
+
+/// Seconds as people say them: "8 s", "3 min 20 s", "2 h 5 min".
+std::string duration_text(double seconds);
 
 }  // namespace vit::tool

@@ -6,15 +6,24 @@ namespace vit::tool {
 namespace {
 
 constexpr CommandSpec kCommands[] = {
-    {"classify", "IMAGE...", "The most probable labels of images"},     {"embed", "IMAGE...", "One vector for each image"},
-    {"run", "", "The model alone: a tensor in, a tensor out"},          {"info", "", "What a model is and how it would run here"},
+    {"classify", "[IMAGE|FOLDER|-]...", "The most probable labels of images"},
+    {"embed", "[IMAGE|FOLDER|-]...", "One vector for each image"},
+    {"run", "", "The model alone: a tensor in, a tensor out"},
+    {"info", "", "What a model is and how it would run here"},
     {"explain", "", "How images are brought to the model, and why so"},
 };
 constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16;
 constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo | kExplain;
+constexpr unsigned kInputs = kImages;
 
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", kAll},
+    {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs},
+    {"--files-from", "FILE", "Read names of inputs from a file, a line each; - is standard input", kInputs, true},
+    {"--files0-from", "FILE", "The same, names that end in a zero byte, as `find -print0` writes them", kInputs, true},
+    {"--on-error", "WHAT", "After an input that fails: skip it, or stop [skip]", kInputs},
+    {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kInputs},
+    {"--batch", "N", "Images that run together; results do not depend on it [1]", kImages},
     {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun},
     {"--want", "WHAT", "logits, features or embedding [logits]", kRun},
@@ -34,6 +43,7 @@ constexpr OptionSpec kOptions[] = {
     {"--precision", "NAME", "f32, the only one [f32]", kAll},
     {"--exif", "HOW", "Orientation that a camera wrote: recipe, apply or ignore [recipe: as the model's preprocessing]", kAll},
     {"--pillow-order", "N", "Order of the resize's passes: 12 as Pillow up to 12.1, 13 as Pillow 13 [12]", kAll},
+    {"-q,--quiet", "", "No progress and no remarks; failures are still told", kAll},
     {"--max-pixels", "N", "Largest width x height of an image file [178956970]", kAll},
     {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", kAll},
 };
