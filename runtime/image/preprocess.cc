@@ -59,6 +59,7 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
   job.image = image;
   job.size = recipe.resize.value.apply({image.height, image.width});
   job.filter = recipe.filter.value;
+  job.resampler = recipe.resampler.value;
   job.order = options.order;
   const PixelSize output = recipe.crop.value.value_or(job.size);
   uint64_t count = 0;
@@ -68,7 +69,11 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
             options.max_output_pixels, " pixels, found one of ", image.width, "x", image.height, " that it would bring to ",
             output.width, "x", output.height);
 
-  const CropAxis rows = crop_axis(job.size.height, output.height), columns = crop_axis(job.size.width, output.width);
+  CropAxis rows = crop_axis(job.size.height, output.height), columns = crop_axis(job.size.width, output.width);
+  if (job.resampler == Resampler::kTorch) {  // its processors round the zeros before the picture down
+    rows.offset = std::max(int64_t{0}, (output.height - job.size.height) / 2);
+    columns.offset = std::max(int64_t{0}, (output.width - job.size.width) / 2);
+  }
   job.rows = rows.seen;
   job.columns = columns.seen;
   Pixels pixels(output.height, output.width);

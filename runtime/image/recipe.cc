@@ -83,6 +83,8 @@ const char* filter_name(Filter filter) {
   return "?";
 }
 
+const char* resampler_name(Resampler resampler) { return resampler == Resampler::kTorch ? "torch" : "pillow"; }
+
 PixelSize Resize::apply(PixelSize image) const {
   PixelSize size = image;
   switch (rule) {
@@ -150,6 +152,7 @@ Json Recipe::to_json() const {
   json["convert"] = entry("RGB, alpha dropped", convert.origin);
   json["resize"] = entry(resize_json(resize.value), resize.origin);
   json["filter"] = entry(filter_name(filter.value), filter.origin);
+  json["resampler"] = entry(resampler_name(resampler.value), resampler.origin);
   json["crop"] = entry(crop.value ? size_json(*crop.value) : Json(nullptr), crop.origin);
   json["rescale"] = entry(rescale.value, rescale.origin);
   json["mean"] = entry(mean.value, mean.origin);

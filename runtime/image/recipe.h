@@ -38,6 +38,13 @@ enum class Convert {
 enum class Filter { kNearest, kBox, kBilinear, kHamming, kBicubic, kLanczos };
 const char* filter_name(Filter filter);
 
+/// Whose resize of 8-bit pictures is copied, bit for bit.
+enum class Resampler {
+  kPillow,
+  kTorch  ///< torch's interpolate(antialias=True), as transformers' tensor ("fast") processors use it: weights of 16 bits
+};
+const char* resampler_name(Resampler resampler);
+
 enum class ResizeRule {
   kNone,
   kExact,         ///< to height x width, whatever the aspect ratio
@@ -60,6 +67,7 @@ struct Recipe {
   Sourced<Convert> convert;
   Sourced<Resize> resize;
   Sourced<Filter> filter;
+  Sourced<Resampler> resampler;
   Sourced<std::optional<PixelSize>> crop;    ///< none: the resized picture is the input
   Sourced<double> rescale;                   ///< 1 when there is none
   Sourced<std::array<double, 3>> mean, std;  ///< 0 and 1 when there is no normalisation

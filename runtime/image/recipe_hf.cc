@@ -74,6 +74,7 @@ class Reader {
     recipe.convert = {Convert::kRgb, "load_image of transformers"};
     recipe.resize = resize();
     recipe.filter = filter();
+    recipe.resampler = resampler();
     recipe.crop = crop();
     recipe.rescale = rescale();
     recipe.mean = three("image_mean", processor_.mean, {-1e6, 1e6}, 0);
@@ -129,6 +130,15 @@ class Reader {
     return code ? Sourced<Filter>{kCodes[*code], from_file("resample")} : Sourced<Filter>{processor_.filter, from_class()};
   }
 
+  /// By the name of the class. transformers 5 writes neither suffix and then takes what is installed; the published files without one
+  /// come from Pillow's time. torch has no box or Hamming filter, and its Lanczos is Pillow's.
+  Sourced<Resampler> resampler() const {
+    const Filter wanted = filter().value;
+    const bool both_have = wanted == Filter::kNearest || wanted == Filter::kBilinear || wanted == Filter::kBicubic;
+    const bool fast = class_.ends_with("Fast");
+    return {fast && both_have ? Resampler::kTorch : Resampler::kPillow, str("class ", class_)};
+  }
+
   Sourced<std::optional<PixelSize>> crop() const {
     Sourced<std::optional<PixelSize>> size = {processor_.crop_size, from_class()};
     if (given("crop_size")) {
@@ -182,6 +192,7 @@ Recipe default_recipe(const std::string& family, int64_t image_height, int64_t i
   recipe.orientation = {Orientation::kApply, "load_image of transformers"};
   recipe.convert = {Convert::kRgb, "load_image of transformers"};
   recipe.rescale = {kRescale, origin};
+  recipe.resampler = {Resampler::kPillow, origin};
   recipe.filter = {dino || deit ? Filter::kBicubic : Filter::kBilinear, origin};
   recipe.mean = {dino ? kImageNetMean : kHalf, origin};
   recipe.std = {dino ? kImageNetStd : kHalf, origin};

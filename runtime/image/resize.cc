@@ -129,8 +129,9 @@ void copy(const ResizeJob& job, uint8_t* dst, int64_t stride) {
 }
 
 void nearest(const ResizeJob& job, uint8_t* dst, int64_t stride) {
-  const std::vector<int64_t> y = nearest_axis(job.image.height, job.size.height, job.rows);
-  const std::vector<int64_t> x = nearest_axis(job.image.width, job.size.width, job.columns);
+  const auto axis = job.resampler == Resampler::kTorch ? torch_nearest_axis : nearest_axis;
+  const std::vector<int64_t> y = axis(job.image.height, job.size.height, job.rows);
+  const std::vector<int64_t> x = axis(job.image.width, job.size.width, job.columns);
   for (size_t i = 0; i < y.size(); ++i)
     for (size_t j = 0; j < x.size(); ++j) {
       uint8_t* const to = dst + static_cast<int64_t>(i) * stride + 3 * static_cast<int64_t>(j);
@@ -143,7 +144,7 @@ void nearest(const ResizeJob& job, uint8_t* dst, int64_t stride) {
 
 bool goes_vertical_first(const ResizeJob& job) {
   const int64_t rows_lost = job.image.height - job.size.height, columns_lost = job.image.width - job.size.width;
-  return job.order == PillowOrder::k13 && rows_lost > 0 && rows_lost > 2 * columns_lost;
+  return job.resampler == Resampler::kPillow && job.order == PillowOrder::k13 && rows_lost > 0 && rows_lost > 2 * columns_lost;
 }
 
 }  // namespace
@@ -159,7 +160,7 @@ void resize(const ResizeJob& job, const KernelTable& kernels, uint8_t* dst, int6
 
   Budget budget{job.max_scratch_bytes};
   const auto axis = [&](int64_t from, int64_t to, AxisWindow window) {
-    ResizeAxis made(from, to, window, job.filter, budget.left);
+    ResizeAxis made(from, to, window, job.filter, job.resampler, budget.left);
     budget.left -= made.weights_bytes();
     return made;
   };

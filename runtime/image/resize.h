@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pillow's resize of 8-bit RGB, bit for bit, of only the part that is wanted.
+// Pillow's and torch's resize of 8-bit RGB, bit for bit, of only the part that is wanted.
 #pragma once
 
 #include "ops/kernel_table.h"
@@ -20,7 +20,8 @@ struct ResizeJob {
   PixelSize size;            ///< what the whole picture would become
   AxisWindow rows, columns;  ///< the part of it that is wanted
   Filter filter = Filter::kBilinear;
-  PillowOrder order = PillowOrder::kClassic;
+  Resampler resampler = Resampler::kPillow;
+  PillowOrder order = PillowOrder::kClassic;             ///< of Pillow alone
   uint64_t max_scratch_bytes = uint64_t{512} << 20;      ///< see resize()
   uint64_t max_intermediate_pixels = uint64_t{1} << 28;  ///< a few seconds
 };

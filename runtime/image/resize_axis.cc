@@ -63,14 +63,23 @@ FilterShape shape_of(Filter filter) {
   return {bilinear, 1.0};
 }
 
-int32_t fixed_point(double weight) {
-  constexpr double kOne = 1 << 22;
-  return static_cast<int32_t>(weight < 0 ? weight * kOne - 0.5 : weight * kOne + 0.5);
+constexpr int kBits = 22;
+
+int32_t fixed_point(double weight, int bits) {
+  const double one = 1 << bits;
+  return static_cast<int32_t>(weight < 0 ? weight * one - 0.5 : weight * one + 0.5);
+}
+
+/// torch's weights are 16 bits wide: as many bits behind the point as the largest of an axis leaves.
+int torch_bits(double largest) {
+  int bits = 0;
+  while (bits < kBits && static_cast<int64_t>(0.5 + largest * static_cast<double>(int64_t{2} << bits)) < (1 << 15)) ++bits;
+  return bits;
 }
 
 }  // namespace
 
-ResizeAxis::ResizeAxis(int64_t from, int64_t to, AxisWindow window, Filter filter, uint64_t max_bytes) {
+ResizeAxis::ResizeAxis(int64_t from, int64_t to, AxisWindow window, Filter filter, Resampler resampler, uint64_t max_bytes) {
   assert(from >= 1 && to >= 1 && filter != Filter::kNearest);
   const FilterShape shape = shape_of(filter);
   const double source = static_cast<float>(from);  // Pillow keeps the source's box in floats
@@ -78,29 +87,45 @@ ResizeAxis::ResizeAxis(int64_t from, int64_t to, AxisWindow window, Filter filte
   const double filter_scale = std::max(scale, 1.0);
   const double support = shape.support * filter_scale, inverse = 1.0 / filter_scale;
 
-  const double most = (2 * std::ceil(support) + 1) * static_cast<double>(window.size()) * sizeof(int32_t);
+  // How fine torch's weights are depends on those of the whole axis.
+  const AxisWindow whole{0, to};
+  const int64_t computed = resampler == Resampler::kTorch ? to : window.size();
+  const double most = (2 * std::ceil(support) + 1) * static_cast<double>(computed) * sizeof(int32_t);
   VIT_CHECK(most <= static_cast<double>(max_bytes), Code::kMemory, "the weights that resize ", from, " pixels to ", to,
             " would take ", most, " bytes, the limit is ", max_bytes);
-  spans_.reserve(static_cast<size_t>(window.size()));
+
   std::vector<double> raw;
-  for (int64_t i = window.begin; i < window.end; ++i) {
-    const double center = (static_cast<double>(i) + 0.5) * scale;
-    const int64_t begin = std::max(int64_t{0}, static_cast<int64_t>(center - support + 0.5));
-    const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
-    if (begin >= end) {  // past the end by the rounding of `source`, above 2^24: Pillow gives 0
-      spans_.push_back({from - 1, 1, weights_.size()});
-      weights_.push_back(0);
-      continue;
+  const auto for_each = [&](AxisWindow outputs, auto use) {
+    for (int64_t i = outputs.begin; i < outputs.end; ++i) {
+      const double center = (static_cast<double>(i) + 0.5) * scale;
+      int64_t begin = std::max(int64_t{0}, static_cast<int64_t>(center - support + 0.5));
+      const int64_t end = std::min(from, static_cast<int64_t>(center + support + 0.5));
+      raw.clear();
+      if (begin >= end) {  // past the end by the rounding of `source`, above 2^24: Pillow gives 0
+        begin = from - 1;
+        raw.push_back(0);
+      }
+      double sum = 0.0;
+      for (int64_t j = begin; j < end; ++j) {
+        raw.push_back(shape.value((static_cast<double>(j) - center + 0.5) * inverse));
+        sum += raw.back();
+      }
+      for (double& w : raw) w = sum != 0.0 ? w / sum : w;
+      use(begin);
     }
-    raw.clear();
-    double sum = 0.0;
-    for (int64_t j = begin; j < end; ++j) {
-      raw.push_back(shape.value((static_cast<double>(j) - center + 0.5) * inverse));
-      sum += raw.back();
-    }
-    spans_.push_back({begin, end - begin, weights_.size()});
-    for (const double w : raw) weights_.push_back(fixed_point(sum != 0.0 ? w / sum : w));
+  };
+
+  int bits = kBits;
+  if (resampler == Resampler::kTorch) {
+    double largest = 0;
+    for_each(whole, [&](int64_t) { largest = std::max(largest, *std::max_element(raw.begin(), raw.end())); });
+    bits = torch_bits(largest);
   }
+  spans_.reserve(static_cast<size_t>(window.size()));
+  for_each(window, [&](int64_t begin) {
+    spans_.push_back({begin, static_cast<int64_t>(raw.size()), weights_.size()});
+    for (const double w : raw) weights_.push_back(fixed_point(w, bits) * (1 << (kBits - bits)));
+  });
 }
 
 int64_t ResizeAxis::most_taps() const {
@@ -117,6 +142,14 @@ std::vector<int64_t> nearest_axis(int64_t from, int64_t to, AxisWindow window) {
     const int64_t at = static_cast<int64_t>(position);
     if (i >= window.begin) index[static_cast<size_t>(i - window.begin)] = at < from ? at : -1;
   }
+  return index;
+}
+
+std::vector<int64_t> torch_nearest_axis(int64_t from, int64_t to, AxisWindow window) {
+  const float step = static_cast<float>(from) / static_cast<float>(to);
+  std::vector<int64_t> index;
+  for (int64_t i = window.begin; i < window.end; ++i)
+    index.push_back(std::min(static_cast<int64_t>(std::floor(static_cast<float>(i) * step)), from - 1));
   return index;
 }
 

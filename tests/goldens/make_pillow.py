@@ -211,7 +211,7 @@ RESIZES = [  # height, width -> height, width
 BIT = "BitImageProcessor"
 RECIPES = [
     {"image_processor_type": "ViTImageProcessor"},
-    {"image_processor_type": "ViTImageProcessorFast", "size": 33, "resample": 3},
+    {"image_processor_type": "ViTImageProcessorPil", "size": 33, "resample": 3},
     {"feature_extractor_type": "ViTFeatureExtractor", "size": [30, 44], "resample": 1},
     {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 40}},
     {"image_processor_type": "ViTImageProcessor", "size": {"shortest_edge": 40, "longest_edge": 45}},
