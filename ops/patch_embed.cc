@@ -25,7 +25,7 @@ void PatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) const {
   info.x = static_cast<int32_t>(cell % run.grid_width * patch_width);
   info.height = static_cast<int32_t>(patch_height);
   info.width = static_cast<int32_t>(patch_width);
-  if (run.positions != nullptr)
+  if (run.positions != nullptr && positions == PatchPositions::kAdd)
     std::memcpy(to, run.positions + cell * channels, bytes);
   else
     std::memset(to, 0, bytes);

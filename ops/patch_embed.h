@@ -17,6 +17,9 @@ struct PrefixRow {
   std::vector<float> value;  ///< [C]
 };
 
+/// Whether patches get their positions here, or from a later step: a norm of the projection stands between.
+enum class PatchPositions { kAdd, kLater };
+
 /// Tokens = prefix rows, then one row a patch: W patch + b + position. Also writes the rows' TokenInfo.
 ///
 /// No float image and no im2col buffer exists. 8-bit pixels: a patch is patch_height runs of adjacent bytes, weights are in
@@ -31,6 +34,7 @@ struct PatchEmbedStep final : Step {
   BufferRef y;
   int64_t channels = 0, image_channels = 3, patch_height = 0, patch_width = 0;
   std::vector<PrefixRow> prefix;
+  PatchPositions positions = PatchPositions::kAdd;
 
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
   int64_t scratch_floats(int64_t) const override { return kBlockRows * row_stride(patch_floats()); }

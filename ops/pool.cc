@@ -3,22 +3,13 @@
 
 #include <cstring>
 
+#include "ops/pooled_rows.h"
+
 namespace vit {
-namespace {
-
-/// Calls f(row) for the image's rows of one kind until f answers false.
-template <class F>
-void for_kind(const Pass& pass, int stage, int image, TokenKind kind, F f) {
-  const ImageRows& rows = pass.rows[stage][image];
-  for (int64_t r = rows.begin; r < rows.begin + rows.count; ++r)
-    if (pass.tokens[stage][r].kind == kind && !f(r)) return;
-}
-
-}  // namespace
 
 void SelectRowStep::run(const Pass& pass) const noexcept {
   pass.for_each(work, [&](int image, int64_t slot, int64_t) {
-    for_kind(pass, rows_stage, image, kind, [&](int64_t r) {
+    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
       std::memcpy(pass.row(y, slot), pass.row(x, r), static_cast<size_t>(channels) * sizeof(float));
       return false;
     });
@@ -30,11 +21,24 @@ void MeanRowsStep::run(const Pass& pass) const noexcept {
     float* sum = pass.row(y, slot);
     std::memset(sum, 0, static_cast<size_t>(channels) * sizeof(float));
     int64_t count = 0;
-    for_kind(pass, rows_stage, image, kind, [&](int64_t r) {
+    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
       kernels->add_row(sum, pass.row(x, r), channels, sum);
       return ++count > 0;
     });
     if (count > 0) kernels->multiply_row(sum, 1.0f / static_cast<float>(count), channels, sum);
+  });
+}
+
+void MaxRowsStep::run(const Pass& pass) const noexcept {
+  pass.for_each(work, [&](int image, int64_t slot, int64_t) {
+    float* top = pass.row(y, slot);
+    bool first = true;
+    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+      kernels->max_row(first ? pass.row(x, r) : top, pass.row(x, r), channels, top);
+      first = false;
+      return true;
+    });
+    if (first) std::memset(top, 0, static_cast<size_t>(channels) * sizeof(float));
   });
 }
 

@@ -2,6 +2,8 @@
 // From the rows of an image to one vector, and from the run's buffers to the caller's results.
 #pragma once
 
+#include <optional>
+
 #include "ops/kernel_table.h"
 #include "ops/step.h"
 
@@ -16,12 +18,22 @@ struct SelectRowStep final : Step {
   void run(const Pass& pass) const noexcept override;
 };
 
-/// y[image] = the mean over the rows whose token is of this kind, in the order of the rows; zeros when there is none.
+/// y[image] = the mean over the rows whose token is of this kind, or over all rows, in their order; zeros when there is none.
 struct MeanRowsStep final : Step {
   const KernelTable* kernels = nullptr;
   BufferRef x, y;
   int64_t channels = 0;
-  TokenKind kind = TokenKind::kPatch;
+  std::optional<TokenKind> kind;
+  int rows_stage = 0;
+  void run(const Pass& pass) const noexcept override;
+};
+
+/// y[image] = the greatest value of each channel over the same rows; zeros when there is none.
+struct MaxRowsStep final : Step {
+  const KernelTable* kernels = nullptr;
+  BufferRef x, y;
+  int64_t channels = 0;
+  std::optional<TokenKind> kind;
   int rows_stage = 0;
   void run(const Pass& pass) const noexcept override;
 };

@@ -138,7 +138,15 @@ class Compiler {
       case NodeKind::kLinear: return emit_linear(id);
       case NodeKind::kAttention: return emit_attention(id);
       case NodeKind::kLayerNorm:
+        if (is_patch_norm(node(id))) return;
         return emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) { return maker_->layer_norm(node(id), x, y); });
+      case NodeKind::kRmsNorm:
+        if (is_patch_norm(node(id))) return;
+        return emit_unary(id, Scope::kRow,
+                          [&](BufferRef x, BufferRef y) { return make_rms_norm(node(id), *options_.kernels, x, y); });
+      case NodeKind::kHeadNorm:
+        return emit_unary(id, Scope::kRow,
+                          [&](BufferRef x, BufferRef y) { return make_head_norm(node(id), *options_.kernels, x, y); });
       case NodeKind::kActivation:
         return emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) { return maker_->activation(node(id), x, y); });
       case NodeKind::kGatedActivation:
@@ -148,15 +156,29 @@ class Compiler {
       case NodeKind::kMultiply: return emit_multiply(id);
       case NodeKind::kAdd: return emit_add(id);
       case NodeKind::kSelectRow: return emit_select(id);
-      case NodeKind::kMeanRows: return emit_mean(id);
+      case NodeKind::kMeanRows:
+        return emit_unary(id, Scope::kImage,
+                          [&](BufferRef x, BufferRef y) { return make_mean_rows(node(id), *options_.kernels, x, y); });
+      case NodeKind::kMaxRows:
+        return emit_unary(id, Scope::kImage,
+                          [&](BufferRef x, BufferRef y) { return make_max_rows(node(id), *options_.kernels, x, y); });
+      case NodeKind::kAttentionPool:
+        return emit_unary(id, Scope::kImage,
+                          [&](BufferRef x, BufferRef y) { return make_attention_pool(node(id), *options_.kernels, x, y); });
       case NodeKind::kConcat: return emit_concat(id);
     }
   }
 
+  /// A norm of patches that are not tokens yet: part of kPrependTokens' steps.
+  bool is_patch_norm(const Node& n) const {
+    return (n.kind == NodeKind::kLayerNorm || n.kind == NodeKind::kRmsNorm) && node(n.inputs[0]).kind == NodeKind::kPatchEmbed;
+  }
+
   void emit_tokens(int id) {
     const Node& tokens = node(id);
-    const Node* patches = &node(tokens.inputs[0]);
+    const Node *patches = &node(tokens.inputs[0]), *norm = nullptr;
     if (patches->kind == NodeKind::kAddPositions) plan_.positions = &patches->positions, patches = &node(patches->inputs[0]);
+    if (is_patch_norm(*patches)) norm = patches, patches = &node(patches->inputs[0]);
     VIT_CHECK(patches->kind == NodeKind::kPatchEmbed, Code::kUnsupported, tokens.name, ": expected patches below it, found ",
               node_kind_name(patches->kind));
     plan_.image_channels = node(patches->inputs[0]).channels;
@@ -164,7 +186,10 @@ class Compiler {
     plan_.patch_height = patches->patch_height, plan_.patch_width = patches->patch_width;
     plan_.embed_dim = tokens.channels;
     const BufferRef y = buffer_for(id);
-    add(maker_->patches(tokens, *patches, plan_.image_channels, y), id, {}, {y.id}, all_rows(id));
+    add(maker_->patches(tokens, *patches, plan_.image_channels, norm ? PatchPositions::kLater : PatchPositions::kAdd, y), id, {}, {y.id},
+        all_rows(id));
+    if (norm != nullptr)
+      add(make_patch_norm(*norm, *options_.kernels, plan_.prefix_rows, y), id, {own(y)}, {y.id}, all_rows(id));
     finish(id, y);
   }
 
@@ -271,20 +296,11 @@ class Compiler {
   }
   void emit_select(int id) {
     // An image belongs to the thread that owns its first row.
-    const bool first = prefix_index(graph_, node(id).row_kind) == 0;
+    const bool first = prefix_index(graph_, *node(id).row_kind) == 0;
     emit_unary(id, first ? Scope::kRow : Scope::kImage, [&](BufferRef x, BufferRef y) {
       auto step = std::make_unique<SelectRowStep>();
       step->implementation = "copy";
-      step->x = x, step->y = y, step->channels = node(id).channels, step->kind = node(id).row_kind;
-      return step;
-    });
-  }
-  void emit_mean(int id) {
-    emit_unary(id, Scope::kImage, [&](BufferRef x, BufferRef y) {
-      auto step = std::make_unique<MeanRowsStep>();
-      step->implementation = "row";
-      step->kernels = options_.kernels;
-      step->x = x, step->y = y, step->channels = node(id).channels, step->kind = node(id).row_kind;
+      step->x = x, step->y = y, step->channels = node(id).channels, step->kind = *node(id).row_kind;
       return step;
     });
   }

@@ -31,12 +31,14 @@ std::vector<NodeDemand> demand_of(const Graph& graph, const std::vector<int>& ke
       ++d.uses;
       switch (nodes[i].kind) {
         case NodeKind::kSelectRow: {
-          const int64_t index = prefix_index(graph, nodes[i].row_kind);
+          const int64_t index = prefix_index(graph, *nodes[i].row_kind);
           widen(input, index < 0 ? kAllRows : index + 1);
           break;
         }
         case NodeKind::kAttention:  // keys and values of every row
-        case NodeKind::kMeanRows: widen(input, kAllRows); break;
+        case NodeKind::kMeanRows:
+        case NodeKind::kMaxRows:
+        case NodeKind::kAttentionPool: widen(input, kAllRows); break;
         default: widen(input, demand[i].rows);
       }
     }

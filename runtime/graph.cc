@@ -34,6 +34,10 @@ void require_shape(const Tensor& tensor, const Shape& expected, const std::strin
             expected, ", it is ", tensor.shape);
 }
 
+void require_epsilon(float eps, const std::string& name) {
+  VIT_CHECK(eps >= 0 && eps < 1, Code::kModel, name, ": expected an epsilon in [0, 1), got ", eps);
+}
+
 /// Rows of a table seen as [rows, C]; its last axis must be C.
 int64_t rows_of(const Tensor& table, int64_t channels, const std::string& name) {
   VIT_CHECK(table.shape.rank() >= 1 && table.shape[-1] == channels, Code::kModel, name, ": expected ", table.name, " with ", channels,
@@ -81,6 +85,8 @@ const char* node_kind_name(NodeKind kind) {
     case NodeKind::kAddPositions: return "add_positions";
     case NodeKind::kPrependTokens: return "prepend_tokens";
     case NodeKind::kLayerNorm: return "layer_norm";
+    case NodeKind::kRmsNorm: return "rms_norm";
+    case NodeKind::kHeadNorm: return "head_norm";
     case NodeKind::kLinear: return "linear";
     case NodeKind::kActivation: return "activation";
     case NodeKind::kGatedActivation: return "gated_activation";
@@ -90,6 +96,8 @@ const char* node_kind_name(NodeKind kind) {
     case NodeKind::kAdd: return "add";
     case NodeKind::kSelectRow: return "select_row";
     case NodeKind::kMeanRows: return "mean_rows";
+    case NodeKind::kMaxRows: return "max_rows";
+    case NodeKind::kAttentionPool: return "attention_pool";
     case NodeKind::kConcat: return "concat";
   }
   return "?";
@@ -176,7 +184,6 @@ Value Graph::add_positions(Value patches, PositionWeights positions, std::string
 Value Graph::prepend_tokens(Value patches, std::vector<PrefixToken> tokens, std::string name) {
   const Node& x = node(patches);
   require_domain(x, Domain::kRows, name);
-  VIT_CHECK(!tokens.empty(), Code::kModel, name, ": expected at least one token");
   for (const PrefixToken& token : tokens) {
     VIT_CHECK(token.kind != TokenKind::kPatch, Code::kModel, name, ": a patch cannot be a prefix token");
     require_row(token.value, token.value_row, x.channels, name);
@@ -192,9 +199,40 @@ Value Graph::layer_norm(Value x, NormWeights norm, float eps, std::string name) 
   require_tokens_or_vectors(in, name);
   require_shape(norm.gamma, Shape{in.channels}, name);
   require_shape(norm.beta, Shape{in.channels}, name);
-  VIT_CHECK(eps >= 0 && eps < 1, Code::kModel, name, ": expected an epsilon in [0, 1), got ", eps);
+  require_epsilon(eps, name);
   Node n = make_node(NodeKind::kLayerNorm, std::move(name), {x.id}, in.domain, in.channels);
   n.norm = std::move(norm);
+  n.eps = eps;
+  return append(std::move(n));
+}
+
+Value Graph::rms_norm(Value x, Tensor gamma, float eps, std::string name) {
+  const Node& in = node(x);
+  require_tokens_or_vectors(in, name);
+  require_shape(gamma, Shape{in.channels}, name);
+  require_epsilon(eps, name);
+  Node n = make_node(NodeKind::kRmsNorm, std::move(name), {x.id}, in.domain, in.channels);
+  n.norm.gamma = std::move(gamma);
+  n.eps = eps;
+  return append(std::move(n));
+}
+
+Value Graph::head_norm(Value x, std::vector<HeadNorm> parts, float eps, std::string name) {
+  const Node& in = node(x);
+  require_tokens_or_vectors(in, name);
+  require_epsilon(eps, name);
+  int64_t free_from = 0;
+  for (const HeadNorm& part : parts) {
+    VIT_CHECK(part.norm.gamma.shape.rank() == 1, Code::kModel, name, ": expected ", part.norm.gamma.name, " with one axis, its shape is ",
+              part.norm.gamma.shape);
+    const int64_t dim = part.norm.gamma.shape[0];
+    if (part.norm.beta) require_shape(part.norm.beta, Shape{dim}, name);
+    VIT_CHECK(part.first >= free_from && part.heads > 0 && part.heads <= (in.channels - part.first) / dim, Code::kModel, name, ": ", part.heads,
+              " heads of ", dim, " from column ", part.first, " do not fit '", in.name, "' of ", in.channels, " channels");
+    free_from = part.first + part.heads * dim;
+  }
+  Node n = make_node(NodeKind::kHeadNorm, std::move(name), {x.id}, in.domain, in.channels);
+  n.heads = std::move(parts);
   n.eps = eps;
   return append(std::move(n));
 }
@@ -263,20 +301,38 @@ Value Graph::add(Value a, Value b, std::string name) {
 }
 
 Value Graph::select_row(Value x, TokenKind kind, std::string name) {
-  const Node& in = node(x);
-  require_domain(in, Domain::kRows, name);
-  VIT_CHECK(has_rows_of(x.id, kind), Code::kModel, name, ": '", in.name, "' has no ", token_kind_name(kind), " token");
-  Node n = make_node(NodeKind::kSelectRow, std::move(name), {x.id}, Domain::kImages, in.channels);
-  n.row_kind = kind;
-  return append(std::move(n));
+  return append(pool_node(NodeKind::kSelectRow, x, kind, std::move(name)));
 }
 
-Value Graph::mean_rows(Value x, TokenKind kind, std::string name) {
+Node Graph::pool_node(NodeKind kind, Value x, PooledRows rows, std::string name) const {
   const Node& in = node(x);
   require_domain(in, Domain::kRows, name);
-  VIT_CHECK(has_rows_of(x.id, kind), Code::kModel, name, ": '", in.name, "' has no ", token_kind_name(kind), " token");
-  Node n = make_node(NodeKind::kMeanRows, std::move(name), {x.id}, Domain::kImages, in.channels);
-  n.row_kind = kind;
+  if (rows)
+    VIT_CHECK(has_rows_of(x.id, *rows), Code::kModel, name, ": '", in.name, "' has no ", token_kind_name(*rows), " token");
+  Node n = make_node(kind, std::move(name), {x.id}, Domain::kImages, in.channels);
+  n.row_kind = rows;
+  return n;
+}
+
+Value Graph::mean_rows(Value x, PooledRows rows, std::string name) {
+  return append(pool_node(NodeKind::kMeanRows, x, rows, std::move(name)));
+}
+
+Value Graph::max_rows(Value x, PooledRows rows, std::string name) {
+  return append(pool_node(NodeKind::kMaxRows, x, rows, std::move(name)));
+}
+
+Value Graph::attention_pool(Value kv, LatentQuery query, int num_heads, PooledRows rows, std::string name) {
+  const int64_t channels = node(kv).channels / 2;
+  VIT_CHECK(num_heads > 0 && node(kv).channels == 2 * channels && channels % num_heads == 0, Code::kModel, name,
+            ": expected 2 x heads x head size channels for ", num_heads, " heads, got ", node(kv).channels);
+  require_row(query.latent, 0, query.linear.in, name);
+  const int64_t out = checked_outputs(query.linear, query.linear.in, name);
+  VIT_CHECK(out == channels, Code::kModel, name, ": expected a query of ", channels, " channels, got ", out);
+  Node n = pool_node(NodeKind::kAttentionPool, kv, rows, std::move(name));
+  n.channels = channels;
+  n.num_heads = num_heads;
+  n.query = std::move(query);
   return append(std::move(n));
 }
 

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,8 @@ enum class NodeKind {
   kAddPositions,
   kPrependTokens,
   kLayerNorm,
+  kRmsNorm,
+  kHeadNorm,
   kLinear,
   kActivation,
   kGatedActivation,
@@ -35,6 +38,8 @@ enum class NodeKind {
   kAdd,
   kSelectRow,
   kMeanRows,
+  kMaxRows,
+  kAttentionPool,
   kConcat
 };
 
@@ -49,8 +54,23 @@ struct LinearWeights {
 };
 
 struct NormWeights {
-  Tensor gamma, beta;  ///< [C]
+  Tensor gamma, beta;  ///< [C]; RMSNorm has no beta
 };
+
+/// Heads of a wide row that are normalised each by itself: columns [first, first + heads * D), D = channels of gamma.
+struct HeadNorm {
+  int64_t first = 0, heads = 0;
+  NormWeights norm;  ///< [D]; without beta it is an RMSNorm
+};
+
+/// The one query of an attention pool: q = latent Wᵀ + b, the same for every image.
+struct LatentQuery {
+  Tensor latent;  ///< [..., C]
+  LinearWeights linear;
+};
+
+/// Rows that a pool reads: of one kind, or all of them.
+using PooledRows = std::optional<TokenKind>;
 
 /// A token that every image gets in front of its patches: value [C], with a row of the position table added when there is one.
 struct PrefixToken {
@@ -81,16 +101,18 @@ struct Node {
   int64_t channels = 0;
 
   LinearWeights linear;                       // kPatchEmbed (weight [C, channels, P, P] as one part), kLinear
-  NormWeights norm;                           // kLayerNorm
-  float eps = 0;                              // kLayerNorm
+  NormWeights norm;                           // kLayerNorm, kRmsNorm
+  std::vector<HeadNorm> heads;                // kHeadNorm
+  float eps = 0;                              // kLayerNorm, kRmsNorm, kHeadNorm
   Tensor scale;                               // kScale, [C]
   Activation activation = Activation::kNone;  // kActivation, kGatedActivation
   float factor = 1;                           // kMultiply
-  int num_heads = 0;                          // kAttention
+  int num_heads = 0;                          // kAttention, kAttentionPool
+  LatentQuery query;                          // kAttentionPool
   int64_t patch_height = 0, patch_width = 0;  // kPatchEmbed
   PositionWeights positions;                  // kAddPositions
   std::vector<PrefixToken> prefix;            // kPrependTokens
-  TokenKind row_kind = TokenKind::kClass;     // kSelectRow, kMeanRows
+  PooledRows row_kind;                        // kSelectRow, kMeanRows, kMaxRows, kAttentionPool
 };
 
 enum class Output { kLogits, kFeatures, kEmbedding };
@@ -106,9 +128,13 @@ class Graph {
   Value patch_embed(Value images, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name);
   /// Adds each patch's position, interpolated when the grid is another one.
   Value add_positions(Value patches, PositionWeights positions, std::string name);
-  /// Puts tokens in front of each image's rows.
+  /// Puts tokens, or none, in front of each image's rows. Every model has this node: its value is what the first block reads.
   Value prepend_tokens(Value patches, std::vector<PrefixToken> tokens, std::string name);
   Value layer_norm(Value x, NormWeights norm, float eps, std::string name);
+  /// x / sqrt(mean(x²) + eps) * gamma (Zhang and Sennrich 2019).
+  Value rms_norm(Value x, Tensor gamma, float eps, std::string name);
+  /// Normalises heads of a row each by itself; columns of no part stay as they are. Parts do not overlap.
+  Value head_norm(Value x, std::vector<HeadNorm> parts, float eps, std::string name);
   Value linear(Value x, LinearWeights weights, std::string name);
   Value activation(Value x, Activation kind, std::string name);
   /// act(first half of the channels) * second half (SwiGLU: Shazeer 2020).
@@ -122,8 +148,11 @@ class Graph {
   Value add(Value a, Value b, std::string name);
   /// The first row of a kind: [images, C].
   Value select_row(Value x, TokenKind kind, std::string name);
-  /// The mean over the rows of a kind: [images, C].
-  Value mean_rows(Value x, TokenKind kind, std::string name);
+  /// The mean, or the greatest value of each channel, over rows: [images, C].
+  Value mean_rows(Value x, PooledRows rows, std::string name);
+  Value max_rows(Value x, PooledRows rows, std::string name);
+  /// Multi-head attention of one learned query over rows: [images, C]. kv: [rows, 2C], keys and values.
+  Value attention_pool(Value kv, LatentQuery query, int num_heads, PooledRows rows, std::string name);
   /// Channels of a, then of b.
   Value concat(Value a, Value b, std::string name);
 
@@ -140,6 +169,7 @@ class Graph {
  private:
   Value append(Node node);
   bool has_rows_of(int id, TokenKind kind) const;
+  Node pool_node(NodeKind kind, Value x, PooledRows rows, std::string name) const;
   std::vector<Node> nodes_;
   std::map<std::string, int> names_;
   int outputs_[kOutputs] = {-1, -1, -1};

@@ -34,7 +34,7 @@ std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles fil
   BuiltModel built = build_model(JsonFields(json, files.config.path), *files.weights);
   const auto model = std::make_shared<Model>();
   model->path_ = path;
-  model->recipe_ = make_recipe(files, built.config);
+  model->recipe_ = built.recipe ? std::move(*built.recipe) : make_recipe(files, built.config);
   model->config_ = std::move(built.config);
   model->graph_ = std::move(built.graph);
   model->weights_ = std::move(files.weights);

@@ -27,8 +27,8 @@ struct ModelOptions {
 
 /// Numbers of one model, whatever its family; each was checked against the tensors.
 struct ModelConfig {
-  std::string family;        ///< model_type as the configuration has it: "vit", "deit", "dinov2", ...
-  std::string architecture;  ///< class name as the configuration has it, or empty
+  std::string family;        ///< model_type as the configuration has it: "vit", "deit", "dinov2", ...; of timm's files "timm"
+  std::string architecture;  ///< class name, or timm's name of the model, as the configuration has it, or empty
   int64_t embed_dim = 0, depth = 0, num_heads = 0, mlp_dim = 0;
   int64_t image_height = 0, image_width = 0, channels = 3;
   int64_t patch_height = 0, patch_width = 0;

@@ -21,11 +21,13 @@ class OneDnnSteps final : public StepMaker {
   int64_t stride(int64_t channels) const override { return channels; }
   bool has_heads() const override { return false; }
 
-  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, BufferRef y) override {
+  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
+                                BufferRef y) override {
     auto step = make<OneDnnPatchEmbedStep>("patches in blocks");
     step->channels = tokens.channels, step->image_channels = image_channels;
     step->patch_height = patches.patch_height, step->patch_width = patches.patch_width;
     step->prefix = prefix_rows(tokens);
+    step->positions = positions;
     if (options_.pixels) step->normalisation = model_.recipe().normalisation();
     step->y = y;
     LinearTail tail;
@@ -93,7 +95,7 @@ class OneDnnSteps final : public StepMaker {
     return step;
   }
   std::shared_ptr<OneDnnLinear> linear_primitive(const Node& node, const LinearTail& tail, int64_t x_stride, int64_t y_stride) {
-    const LinearFloats floats = linear_floats(node);
+    const LinearFloats floats = linear_floats(node.linear);
     const std::vector<float> gamma = tail.gamma != nullptr ? floats_of(*tail.gamma) : std::vector<float>();
     OneDnnLinearParams params;
     params.in = floats.in, params.out = floats.out, params.x_stride = x_stride, params.y_stride = y_stride;

@@ -16,11 +16,13 @@ class OwnSteps final : public StepMaker {
   int64_t stride(int64_t channels) const override { return row_stride(channels); }
   bool has_heads() const override { return true; }
 
-  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, BufferRef y) override {
+  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
+                                BufferRef y) override {
     auto step = make<PatchEmbedStep>("patch gather");
     step->channels = tokens.channels, step->image_channels = image_channels;
     step->patch_height = patches.patch_height, step->patch_width = patches.patch_width;
     step->prefix = prefix_rows(tokens);
+    step->positions = positions;
     step->y = y;
     const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels();
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {

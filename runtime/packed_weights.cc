@@ -77,14 +77,14 @@ PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Norm
   return packed;
 }
 
-LinearFloats linear_floats(const Node& node) {
+LinearFloats linear_floats(const LinearWeights& linear) {
   LinearFloats floats;
-  for (const Tensor& part : node.linear.weight) floats.out += part.shape[0];
-  floats.in = node.linear.weight[0].shape.elements() / node.linear.weight[0].shape[0];
+  for (const Tensor& part : linear.weight) floats.out += part.shape[0];
+  floats.in = linear.weight[0].shape.elements() / linear.weight[0].shape[0];
   floats.weight.resize(static_cast<size_t>(floats.in * floats.out));
   floats.bias.resize(static_cast<size_t>(floats.out));
-  stacked_rows(node.linear.weight, floats.in, 0, floats.out, floats.weight.data());
-  stacked_bias(node.linear, floats.bias.data());
+  stacked_rows(linear.weight, floats.in, 0, floats.out, floats.weight.data());
+  stacked_bias(linear, floats.bias.data());
   return floats;
 }
 

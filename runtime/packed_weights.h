@@ -37,7 +37,7 @@ struct LinearFloats {
   int64_t in = 0, out = 0;
   std::vector<float> weight, bias;
 };
-LinearFloats linear_floats(const Node& node);
+LinearFloats linear_floats(const LinearWeights& linear);
 
 /// All of a small tensor as float32.
 std::vector<float> floats_of(const Tensor& tensor);

@@ -28,7 +28,8 @@ class StepMaker {
   /// [rows, 3C] value (plain_attention()).
   virtual bool has_heads() const = 0;
 
-  virtual std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
+                                        BufferRef y) = 0;
   virtual std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) = 0;
   virtual std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) = 0;
   virtual std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) = 0;
@@ -52,6 +53,15 @@ class StepMaker {
 std::unique_ptr<StepMaker> make_own_steps(const Model& model, const PlanOptions& options);
 /// Throws Error(kUnsupported) in a build without oneDNN.
 std::unique_ptr<StepMaker> make_onednn_steps(const Model& model, const PlanOptions& options);
+
+/// Steps that both backends share: oneDNN has no primitive for them. They run on the plan's kernels.
+std::unique_ptr<Step> make_rms_norm(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y);
+std::unique_ptr<Step> make_head_norm(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y);
+/// `norm`: a kLayerNorm or kRmsNorm node that stands on patches before they have positions.
+std::unique_ptr<Step> make_patch_norm(const Node& norm, const KernelTable& kernels, int64_t prefix_rows, BufferRef y);
+std::unique_ptr<Step> make_mean_rows(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y);
+std::unique_ptr<Step> make_max_rows(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y);
+std::unique_ptr<Step> make_attention_pool(const Node& node, const KernelTable& kernels, BufferRef kv, BufferRef y);
 
 /// The prefix rows of a tokens node as float32, positions added.
 std::vector<PrefixRow> prefix_rows(const Node& tokens);

@@ -79,6 +79,28 @@ void Tensor::to_float(int64_t first, int64_t count, float* out) const {
   throw Error(Code::kInternal, str(printable(name), ": asked for as float32, the file has ", dtype_code));
 }
 
+Tensor Tensor::rows(int64_t first, int64_t count) const {
+  assert(shape.rank() >= 1 && first >= 0 && count >= 0 && first + count <= shape[0]);
+  Tensor part = *this;
+  std::vector<int64_t> dims = shape.dims();
+  dims[0] = count;
+  part.shape = Shape(std::move(dims));
+  const size_t row_bytes = shape[0] == 0 ? 0 : bytes.size() / static_cast<size_t>(shape[0]);
+  part.bytes = bytes.subspan(static_cast<size_t>(first) * row_bytes, static_cast<size_t>(count) * row_bytes);
+  return part;
+}
+
+Tensor constant_tensor(std::string name, const Shape& shape, std::vector<float> values) {
+  assert(shape.elements() == static_cast<int64_t>(values.size()));
+  Tensor tensor;
+  tensor.name = std::move(name);
+  tensor.dtype_code = "F32";
+  tensor.shape = shape;
+  tensor.own = std::make_shared<const std::vector<float>>(std::move(values));
+  tensor.bytes = {reinterpret_cast<const uint8_t*>(tensor.own->data()), tensor.own->size() * sizeof(float)};
+  return tensor;
+}
+
 void WeightStore::add(Tensor tensor) {
   std::string name = tensor.name;
   const auto [at, added] = tensors_.try_emplace(std::move(name), std::move(tensor));
@@ -108,6 +130,7 @@ bool Weights::has(const std::string& name) const { return accounting_->find(pref
 
 Tensor Weights::take(const std::string& name, const Shape& shape) const {
   const std::string full = prefix_ + name;
+  if (TensorMaker* const maker = accounting_->store.maker()) return maker->make(full, shape);
   const Tensor* tensor = accounting_->find(full);
   VIT_CHECK(tensor != nullptr, Code::kModel, full, ": expected ", shape, ", the file has no such tensor");
   VIT_CHECK(tensor->shape == shape, Code::kModel, full, ": expected ", shape, ", the file has ", tensor->shape);

@@ -23,9 +23,22 @@ struct Tensor {
   Shape shape;
   Bytes bytes;
   std::string file;        ///< the file it stands in, without its folder
+  std::shared_ptr<const std::vector<float>> own = nullptr;  ///< of a tensor that stands in no file
   explicit operator bool() const { return !name.empty(); }
+  /// Rows [first, first + count) of the first axis, as a view of the same bytes. They must exist.
+  Tensor rows(int64_t first, int64_t count) const;
   /// Copies elements [first, first + count) of the flattened tensor as float32. Not for kOther.
   void to_float(int64_t first, int64_t count, float* out) const;
+};
+
+/// A float32 tensor that a family makes itself. `values` has as many elements as `shape`.
+Tensor constant_tensor(std::string name, const Shape& shape, std::vector<float> values);
+
+/// Makes up tensors that no file has: random weights of an untrained model.
+class TensorMaker {
+ public:
+  virtual ~TensorMaker() = default;
+  virtual Tensor make(const std::string& name, const Shape& shape) = 0;
 };
 
 /// All tensors of a model, with the mapped files under them. Immutable; shared by model and plans.
@@ -35,6 +48,9 @@ class WeightStore {
   /// Throws Error(kModel) when the name is there already.
   void add(Tensor tensor);
   const std::map<std::string, Tensor>& tensors() const { return tensors_; }
+  /// For a model without files: every tensor that a family takes is made up.
+  void set_maker(std::shared_ptr<TensorMaker> maker) { maker_ = std::move(maker); }
+  TensorMaker* maker() const { return maker_.get(); }
   const std::vector<Mapping>& files() const { return files_; }
   /// Tells the kernel that a tensor's bytes were read for the last time; they stay readable.
   void drop(const Tensor& tensor) const noexcept;
@@ -42,6 +58,7 @@ class WeightStore {
  private:
   std::vector<Mapping> files_;
   std::map<std::string, Tensor> tensors_;
+  std::shared_ptr<TensorMaker> maker_;
 };
 
 /// What a family builder asks with: by name and by shape. Remembers what was taken, so that nothing in the file is left over.
@@ -52,6 +69,7 @@ class Weights {
   Weights at(const std::string& prefix) const;
 
   bool has(const std::string& name) const;
+  std::string full_name(const std::string& name) const { return prefix_ + name; }
   /// Throws Error(kModel): "NAME: expected [..], the file has no such tensor" or "..., the file has [..]", or a type that is no float.
   Tensor take(const std::string& name, const Shape& shape) const;
   /// Looks without taking: for a size that only the tensor tells. Throws when absent.

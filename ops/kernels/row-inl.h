@@ -21,6 +21,16 @@ void layer_norm_row(const float* x, const float* gamma, const float* beta, float
   map_row(y, channels, [&](auto at) { return mul_add((at(x) - shift) * scale, at(gamma), at(beta)); });
 }
 
+/// y[i] = x[i] / sqrt(mean(x²) + eps) * gamma[i]                        Zhang and Sennrich 2019
+///
+/// x, gamma, y: [C], C >= 1.
+void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channels, float* y) noexcept {
+  assert(channels >= 1);
+  const float mean = sum_over(x, channels, 0.0f, [](Vec v) { return v * v; }) / static_cast<float>(channels);
+  const Vec scale(1.0f / sqrtf(mean + eps));
+  map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
+}
+
 /// y[i] = e^(scale (x[i] - max x)); returns the sum of y, so that y / sum is the softmax of scale * x.
 ///
 /// x, y: [n], n >= 1, scale > 0. The division waits for the caller, who has fewer numbers to divide.
@@ -50,6 +60,25 @@ float softmax_row(const float* x, float scale, int64_t n, float* y) noexcept {
 /// y = a + b
 void add_row(const float* a, const float* b, int64_t n, float* y) noexcept {
   map_row(y, n, [&](auto at) { return at(a) + at(b); });
+}
+
+/// y = max(a, b)
+void max_row(const float* a, const float* b, int64_t n, float* y) noexcept {
+  map_row(y, n, [&](auto at) { return xsimd::max(at(a), at(b)); });
+}
+
+/// y += x * factor; y is not x
+void add_scaled_row(const float* x, float factor, int64_t n, float* y) noexcept {
+  map_row(y, n, [&](auto at) { return mul_add(at(x), Vec(factor), at(y)); });
+}
+
+/// The sum of a[i] * b[i]
+float dot_row(const float* a, const float* b, int64_t n) noexcept {
+  Vec acc(0.0f);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes) acc = mul_add(load(a + i), load(b + i), acc);
+  if (i < n) acc = mul_add(load_first(a + i, n - i, 0.0f), load_first(b + i, n - i, 0.0f), acc);
+  return reduce_add(acc);
 }
 
 /// y = x * gamma, channel by channel (LayerScale: Touvron et al. 2021)

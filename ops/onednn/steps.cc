@@ -117,7 +117,7 @@ void OneDnnPatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) c
     info.x = static_cast<int32_t>(cell % run.grid_width * patch_width);
     info.height = static_cast<int32_t>(patch_height);
     info.width = static_cast<int32_t>(patch_width);
-    if (run.positions != nullptr) start = run.positions + cell * channels;
+    if (run.positions != nullptr && positions == PatchPositions::kAdd) start = run.positions + cell * channels;
   }
   float* to = pass.row(y, row);
   if (start != nullptr)

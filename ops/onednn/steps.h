@@ -93,6 +93,7 @@ struct OneDnnPatchEmbedStep final : Step {
   int64_t channels = 0, image_channels = 3, patch_height = 0, patch_width = 0;
   Normalisation normalisation;
   std::vector<PrefixRow> prefix;
+  PatchPositions positions = PatchPositions::kAdd;
 
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
   int64_t scratch_floats(int64_t max_rows) const override;

@@ -25,6 +25,7 @@ std::string supported() {
 }  // namespace
 
 BuiltModel build_model(const JsonFields& config, const WeightStore& store) {
+  if (config.has("architecture")) return build_timm_vit(config, store);
   if (!config.has("model_type")) config.fail("model_type", supported());
   const std::string type = config.text("model_type");
   for (const Family& family : kFamilies)

@@ -2,6 +2,9 @@
 // From a configuration and its tensors to a graph: which families there are, and who builds them.
 #pragma once
 
+#include <optional>
+#include <string>
+
 #include "runtime/graph.h"
 #include "runtime/io/json_fields.h"
 #include "runtime/model.h"
@@ -11,10 +14,11 @@ namespace vit {
 struct BuiltModel {
   ModelConfig config;
   Graph graph;
+  std::optional<Recipe> recipe = {};  ///< of a family whose configuration says how pictures are prepared
 };
 
-/// Builds the graph of the family that config.json names. Every number is checked against the tensors, every tensor is accounted
-/// for. Throws Error(kModel): one sentence that names the field or the tensor.
+/// Builds the graph of the family that config.json names: `architecture` by timm, `model_type` by transformers. Every number is
+/// checked against the tensors, every tensor is accounted for. Throws Error(kModel): one sentence that names the field or the tensor.
 BuiltModel build_model(const JsonFields& config, const WeightStore& store);
 
 /// The families, one page each.
@@ -23,5 +27,10 @@ BuiltModel build_hf_deit(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_vit_msn(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_vit_mae(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
+BuiltModel build_timm_vit(const JsonFields& config, const WeightStore& store);
+
+/// A model of timm's registry by its name alone, with or without tag ("vit_small_patch16_224.augreg_in1k"). The number of classes is
+/// that of the weights.
+BuiltModel build_timm_vit(const std::string& name, const WeightStore& store);
 
 }  // namespace vit

@@ -17,13 +17,19 @@ struct CropAxis {
 };
 
 /// transformers' center_crop: half of the surplus, rounded down, is cut before; half of what is missing, rounded up, is added
-/// before.
-CropAxis crop_axis(int64_t size, int64_t crop) {
+/// before. torchvision's: rounded to even, and down.
+CropAxis crop_axis(int64_t size, int64_t crop, CropStyle::Middle middle) {
+  const bool even = middle == CropStyle::Middle::kNearestEven;
   if (size >= crop) {
-    const int64_t begin = (size - crop) / 2;
+    const int64_t surplus = size - crop, begin = surplus / 2 + (even && surplus % 4 == 3 ? 1 : 0);
     return {{begin, begin + crop}, 0};
   }
-  return {{0, size}, ceil_div(crop - size, 2)};
+  return {{0, size}, even ? (crop - size) / 2 : ceil_div(crop - size, 2)};
+}
+
+void fill(Pixels& pixels, const std::array<uint8_t, 3>& colour) {
+  if (colour == std::array<uint8_t, 3>{}) return;
+  for (int64_t i = 0; i < pixels.height * pixels.width; ++i) std::copy(colour.begin(), colour.end(), pixels.data.data() + 3 * i);
 }
 
 void copy_row(const uint8_t* from, PixelFormat format, int64_t width, uint8_t* to) {
@@ -69,7 +75,9 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
             options.max_output_pixels, " pixels, found one of ", image.width, "x", image.height, " that it would bring to ",
             output.width, "x", output.height);
 
-  CropAxis rows = crop_axis(job.size.height, output.height), columns = crop_axis(job.size.width, output.width);
+  const CropStyle& style = recipe.crop_style;
+  CropAxis rows = crop_axis(job.size.height, output.height, style.middle),
+                 columns = crop_axis(job.size.width, output.width, style.middle);
   if (job.resampler == Resampler::kTorch) {  // its processors round the zeros before the picture down
     rows.offset = std::max(int64_t{0}, (output.height - job.size.height) / 2);
     columns.offset = std::max(int64_t{0}, (output.width - job.size.width) / 2);
@@ -77,6 +85,7 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
   job.rows = rows.seen;
   job.columns = columns.seen;
   Pixels pixels(output.height, output.width);
+  fill(pixels, style.fill);
   try {
     resize(job, kernels, pixels.row(rows.offset) + 3 * columns.offset, 3 * output.width);
   } catch (const Error& error) {

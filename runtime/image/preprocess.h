@@ -18,7 +18,7 @@ struct PreprocessOptions {
 };
 
 /// Resize and centre crop of an upright RGB picture: [height, width, 3], equal to Pillow's bytes. Only what the crop needs is
-/// computed. A picture smaller than the crop gets zeros around it, as transformers' slow processors do it. `name` starts the
+/// computed. A picture smaller than the crop gets the recipe's colour (black) around it. `name` starts the
 /// sentence of an Error(kImage, kMemory).
 Pixels preprocess(const PixelView& image, const Recipe& recipe, const PreprocessOptions& options, const KernelTable& kernels,
                   const std::string& name = "image");

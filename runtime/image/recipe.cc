@@ -49,6 +49,17 @@ PixelSize by_fit(PixelSize image, int64_t height, int64_t width) {
           static_cast<int64_t>(static_cast<double>(image.width) * ratio)};
 }
 
+/// timm's ResizeKeepRatio: both sides divided by one ratio.
+PixelSize by_ratio(PixelSize image, double ratio) {
+  return {round_half_even(static_cast<double>(image.height) / ratio), round_half_even(static_cast<double>(image.width) / ratio)};
+}
+
+PixelSize by_cover(PixelSize image, const Resize& target, bool contain) {
+  const double height = static_cast<double>(image.height) / static_cast<double>(target.height),
+               width = static_cast<double>(image.width) / static_cast<double>(target.width);
+  return by_ratio(image, contain ? std::max(height, width) : std::min(height, width));
+}
+
 /// An object of the two members, or of the first alone.
 Json pair_json(const char* first, int64_t a, const char* second = nullptr, int64_t b = 0) {
   Json json = Json::object();
@@ -64,7 +75,9 @@ Json resize_json(const Resize& resize) {
     case ResizeRule::kExact: return size_json({resize.height, resize.width});
     case ResizeRule::kShortestEdge: return pair_json("shortest_edge", resize.shortest);
     case ResizeRule::kEdges: return pair_json("shortest_edge", resize.shortest, "longest_edge", resize.longest);
-    case ResizeRule::kFitInside: return pair_json("max_height", resize.height, "max_width", resize.width);
+    case ResizeRule::kFitInside:
+    case ResizeRule::kContain: return pair_json("max_height", resize.height, "max_width", resize.width);
+    case ResizeRule::kCover: return pair_json("min_height", resize.height, "min_width", resize.width);
   }
   return nullptr;
 }
@@ -93,6 +106,8 @@ PixelSize Resize::apply(PixelSize image) const {
     case ResizeRule::kShortestEdge: size = by_shortest_edge(image, shortest); break;
     case ResizeRule::kEdges: size = by_edges(image, shortest, longest); break;
     case ResizeRule::kFitInside: size = by_fit(image, height, width); break;
+    case ResizeRule::kCover: size = by_cover(image, *this, false); break;
+    case ResizeRule::kContain: size = by_cover(image, *this, true); break;
   }
   return {std::max(int64_t{1}, size.height), std::max(int64_t{1}, size.width)};
 }
@@ -119,7 +134,11 @@ void Recipe::override_size(PixelSize size, const std::string& origin) {
   VIT_CHECK(valid(size.height) && valid(size.width), Code::kArgument, origin, ": expected sides of 1 to ", kMaxRecipeSide,
             " pixels, found ", size.height, "x", size.width);
   Resize& r = resize.value;
-  if (crop.value) {
+  if (timm) {
+    r = timm->resize(size);
+    resize.origin = str(origin, " and crop_pct (", resize.origin, ")");
+    crop = {size, origin};
+  } else if (crop.value) {
     const PixelSize old = *crop.value;
     if (r.rule == ResizeRule::kExact || r.rule == ResizeRule::kFitInside) {
       r.height = scaled(r.height, size.height, old.height);

@@ -9,6 +9,7 @@
 
 #include "ops/pixels.h"
 #include "runtime/io/json.h"
+#include "runtime/io/json_fields.h"
 
 namespace vit {
 
@@ -49,16 +50,32 @@ enum class ResizeRule {
   kNone,
   kExact,         ///< to height x width, whatever the aspect ratio
   kShortestEdge,  ///< the short side to `shortest`, the other by aspect ratio, rounded down
+  kCover,         ///< the smallest size of this aspect ratio around height x width, rounded to the nearest (timm)
   kEdges,         ///< the same, but the long side at most `longest` (the rule of DETR's processors)
-  kFitInside      ///< the largest size of this aspect ratio inside height x width
+  kFitInside,     ///< the largest size of this aspect ratio inside height x width, rounded down
+  kContain        ///< the same, rounded to the nearest (timm)
 };
 
 struct Resize {
   ResizeRule rule = ResizeRule::kNone;
-  int64_t height = 0, width = 0;      // kExact, kFitInside
+  int64_t height = 0, width = 0;      // kExact, kCover, kFitInside, kContain
   int64_t shortest = 0, longest = 0;  // kShortestEdge, kEdges
   /// The size that a picture gets. Both sides at least 1; the product may be absurd (thin pictures), so check before use.
   PixelSize apply(PixelSize image) const;
+};
+
+/// Where the middle of an odd surplus is, and what surrounds a picture that is smaller than the crop.
+struct CropStyle {
+  enum class Middle { kFloor, kNearestEven } middle = Middle::kFloor;  ///< transformers; torchvision and timm
+  std::array<uint8_t, 3> fill{};                                        ///< around a smaller picture
+};
+
+/// timm's evaluation transform, from which resize and crop follow for any size of the input.
+struct TimmCrop {
+  enum class Mode { kCenter, kSquash, kBorder } mode = Mode::kCenter;
+  double crop_pct = 0.875;
+  /// What a picture is resized to before `size` is cut out of it.
+  Resize resize(PixelSize size) const;
 };
 
 /// Order: orientation, convert, resize, centre crop (zeros around a smaller picture), rescale, normalise.
@@ -69,6 +86,8 @@ struct Recipe {
   Sourced<Filter> filter;
   Sourced<Resampler> resampler;
   Sourced<std::optional<PixelSize>> crop;    ///< none: the resized picture is the input
+  CropStyle crop_style;
+  std::optional<TimmCrop> timm;              ///< set: resize and crop are timm's for the crop's size
   Sourced<double> rescale;                   ///< 1 when there is none
   Sourced<std::array<double, 3>> mean, std;  ///< 0 and 1 when there is no normalisation
 
@@ -80,6 +99,7 @@ struct Recipe {
   PixelSize output_size(PixelSize image) const;
   /// Changes the target to `size`, which fixed_size() is from then on:
   /// - an exact resize without crop goes to `size`;
+  /// - timm's recipe is what timm makes of an input of `size`;
   /// - with a crop, the crop becomes `size`, and an exact resize grows by the crop's ratio on each axis; a shortest edge grows by
   /// the
   ///   larger of the two ratios, so that what covered the crop still does. Halves are rounded up.
@@ -96,6 +116,10 @@ struct Recipe {
 /// file without a class name is read by the family's own processor, as transformers does. `file` is the name for origins and
 /// sentences. Throws Error(kModel) that names the field.
 Recipe recipe_from_preprocessor(const Json& config, const std::string& file, const std::string& family);
+
+/// The recipe of timm's `pretrained_cfg`, whose fields may also stand at the root of config.json. `cfg` may hold any of them; what it
+/// lacks is timm's default. `channels`: of the model. Throws Error(kModel) that names the field.
+Recipe recipe_from_timm(const JsonFields& cfg, int64_t channels);
 
 /// The recipe of a model that came without one. Families: "vit", "vit_msn" and "vit_mae" (squash to the model's image size), "deit"
 /// (squash to 256/224 of it, crop), "dinov2" and "dinov2_with_registers" (shortest edge 256, crop 224).

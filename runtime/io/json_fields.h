@@ -35,6 +35,8 @@ class JsonFields {
   /// The value, or nullptr when the key is absent; null is a value.
   const Json* find(const std::string& key) const;
   const std::string& file() const { return file_; }
+  /// As sentences name a field: "config.json: pretrained_cfg.mean".
+  std::string origin_of(const std::string& key) const { return file_ + ": " + path_ + key; }
 
   int64_t integer(const std::string& key, IntegerRange range) const;
   int64_t integer(const std::string& key, IntegerRange range, int64_t otherwise) const;
