@@ -148,7 +148,6 @@ TEST_CASE("builder functions refuse what does not fit, and say which node it is"
       {"a sum of two widths", [](Graph& g, Value x) { g.add(x, g.linear(x, linear(7, 12), "l"), "bad"); }},
       {"a sum of rows and images", [](Graph& g, Value x) { g.add(x, g.mean_rows(x, TokenKind::kPatch, "m"), "bad"); }},
       {"a class token that is not there", [](Graph& g, Value x) { g.select_row(x, TokenKind::kClass, "bad"); }},
-      {"no prefix tokens", [](Graph& g, Value x) { g.prepend_tokens(x, {}, "bad"); }},
       {"a row that the tokens do not have",
        [](Graph& g, Value x) {
          g.prepend_tokens(x, {{TokenKind::kRegister, tensor("t", {1, 2, 12}), 2, {}, 0}}, "bad");

@@ -157,4 +157,58 @@ void check_multiply_row(const KernelTable& kernels) {
   }
 }
 
+void check_rms_norm_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(14);
+    Guarded<float> x(random.normals(n, 2), 1), gamma(random.normals(n), 2), y(n, 3);
+    kernels.rms_norm_row(x.data(), gamma.data(), 1e-5f, n, y.data());
+    CHECK(y.guards_intact());
+    double squares = 0;
+    for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(x[i]) * x[i];
+    const double scale = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
+    // A sum of n squares, all of one sign, errs by n + 1 half-units, its root by half of that; six roundings more, eps' own among them.
+    for (int64_t i = 0; i < n; ++i) {
+      const double expected = x[i] * scale * gamma[i];
+      CHECK_NEAR(y[i], expected, kEpsilon * (static_cast<double>(n) + 7) * std::fabs(expected));
+    }
+  }
+}
+
+void check_max_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(15);
+    Guarded<float> a(random.normals(n), 1), b(random.normals(n), 2), y(n, 3);
+    kernels.max_row(a.data(), b.data(), n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) CHECK(y[i] == std::max(a[i], b[i]));
+  }
+}
+
+void check_add_scaled_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(16);
+    const auto before = random.normals(n);
+    Guarded<float> x(random.normals(n), 1), y(before, 2);
+    kernels.add_scaled_row(x.data(), 0.7f, n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) {
+      const double product = static_cast<double>(x[i]) * 0.7f, expected = before[static_cast<size_t>(i)] + product;
+      CHECK_NEAR(y[i], expected, kEpsilon * (std::fabs(product) + std::fabs(expected)) * 1.01);  // one rounding or two
+    }
+  }
+}
+
+void check_dot_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(17);
+    Guarded<float> a(random.normals(n), 1), b(random.normals(n), 2);
+    double expected = 0, size = 0;
+    for (int64_t i = 0; i < n; ++i) expected += static_cast<double>(a[i]) * b[i], size += std::fabs(static_cast<double>(a[i]) * b[i]);
+    // Each product takes part in at most n sums, and is rounded itself.
+    CHECK_NEAR(kernels.dot_row(a.data(), b.data(), n), expected, kEpsilon * (static_cast<double>(n) + 1) * size);
+  }
+}
+
 }  // namespace vit
