@@ -237,7 +237,9 @@ TimmSource::TimmSource(const std::string& name)
       registry_pretrained_(parse_json(entry_.pretrained, entry_.name)) {}
 
 JsonFields TimmSource::argument(const std::string& key) const {
-  if (file_arguments_ && file_arguments_->has(key)) return *file_arguments_;
+  // timm passes no null on to the class.
+  if (const Json* const value = file_arguments_ ? file_arguments_->find(key) : nullptr; value != nullptr && !value->is_null())
+    return *file_arguments_;
   return JsonFields(registry_arguments_, "timm's " + entry_.name);
 }
 
