@@ -59,6 +59,7 @@ int open_or_die(const std::string& path, int flags) {
   } else {
     dup2(open_or_die(out, O_WRONLY | O_CREAT), 1);
   }
+  setenv("XDG_CONFIG_HOME", "/nonexistent", 1);  // nobody's own settings
   for (const std::string& variable : input.environment) putenv(const_cast<char*>(variable.c_str()));
   execv(argv[0], argv.data());
   _exit(126);

@@ -1,33 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/common/arguments.h"
 
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <charconv>
-#include <numeric>
 
 #include "runtime/api/vit.h"
 #include "tools/common/failure.h"
+#include "tools/common/option_table.h"
 #include "tools/common/output.h"
+#include "tools/common/settings.h"
 
 namespace vit::tool {
 namespace {
-
-constexpr OptionSpec kGeneral[] = {
-    {"-h,--help", "", "Show this text and end", ~0u},
-    {"--version", "", "Show the version and end", ~0u},
-};
-
-std::string long_name(const OptionSpec& option) {
-  const std::string names = option.names;
-  return names.substr(names.find("--") + 2);
-}
-
-std::vector<OptionSpec> all_options(const ProgramSpec& program) {
-  std::vector<OptionSpec> all(program.options.begin(), program.options.end());
-  all.insert(all.end(), std::begin(kGeneral), std::end(kGeneral));
-  return all;
-}
 
 /// The option that a word names, "-m", "--model" or "--model=..."; nullptr when there is none.
 const OptionSpec* find_option(const std::vector<OptionSpec>& options, const std::string& word) {
@@ -39,34 +26,14 @@ const OptionSpec* find_option(const std::vector<OptionSpec>& options, const std:
   return nullptr;
 }
 
-/// Levenshtein's distance.
-size_t edits(const std::string& a, const std::string& b) {
-  std::vector<size_t> row(b.size() + 1);
-  std::iota(row.begin(), row.end(), size_t{0});
-  for (size_t i = 0; i < a.size(); ++i) {
-    size_t diagonal = std::exchange(row[0], i + 1);
-    for (size_t j = 0; j < b.size(); ++j) {
-      const size_t change = diagonal + (a[i] != b[j]);
-      diagonal = row[j + 1];
-      row[j + 1] = std::min({change, row[j] + 1, diagonal + 1});
-    }
-  }
-  return row.back();
-}
-
 [[noreturn]] void refuse_option(const ProgramSpec& program, const CommandSpec& command, const std::string& word) {
   const std::string name = word.substr(0, word.find('='));
   const std::vector<OptionSpec> options = all_options(program);
   if (find_option(options, name) != nullptr) throw Failure(kUsage, name + ": is no option of " + command.name);
-  std::string closest;
-  size_t distance = 3;
-  for (const OptionSpec& option : options) {
-    const size_t d = edits(name, "--" + long_name(option));
-    if (d >= distance) continue;
-    distance = d;
-    closest = "--" + long_name(option);
-  }
-  throw Failure(kUsage, "unknown option " + name + (closest.empty() ? "; --help lists them" : "; did you mean " + closest + "?"));
+  std::vector<std::string> names;
+  for (const OptionSpec& option : options) names.push_back("--" + long_name(option));
+  const std::string near = closest(name, names);
+  throw Failure(kUsage, "unknown option " + name + (near.empty() ? "; --help lists them" : "; did you mean " + near + "?"));
 }
 
 /// The words of a command line, apart: options as "--name=value" in one word, whatever the value looks like, and the rest.
@@ -117,21 +84,10 @@ void declare(CLI::App& app, const std::vector<OptionSpec>& options, size_t comma
       continue;
     }
     app.add_option(option.names, values[name], option.help)
-        ->option_text(std::string(option.value) + (option.repeated ? "  (repeatable)" : ""))
         ->allow_extra_args(false)
         ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   }
 }
-
-/// CLI11's help with our own first lines.
-class HelpFormat : public CLI::Formatter {
- public:
-  explicit HelpFormat(std::string usage) : usage_(std::move(usage)) { column_width(28); }
-  std::string make_usage(const CLI::App*, std::string) const override { return "Usage: " + usage_ + "\n"; }
-
- private:
-  std::string usage_;
-};
 
 void print(const std::string& text) {
   Output out("-");
@@ -139,16 +95,21 @@ void print(const std::string& text) {
   out.commit();
 }
 
-std::string commands_text(const ProgramSpec& program) {
-  if (program.commands.size() < 2) return "";
-  std::string text = "Commands:\n";
-  for (const CommandSpec& command : program.commands) {
-    std::string name = command.name;
-    name.resize(12, ' ');
-    text += "  " + name + command.help + "\n";
-  }
-  return text + "\n" + program.name + " COMMAND --help shows the options of a command; " + program.commands[0].name +
-         " is meant when none is named.\n";
+/// A first word that is neither a file nor a command, but nearly one.
+void refuse_near_command(const ProgramSpec& program, const std::vector<std::string>& inputs) {
+  if (program.commands.size() < 2 || inputs.empty() || access(inputs[0].c_str(), F_OK) == 0) return;
+  std::vector<std::string> names;
+  for (const CommandSpec& command : program.commands) names.emplace_back(command.name);
+  if (const std::string near = closest(inputs[0], names); !near.empty())
+    throw Failure(kUsage, inputs[0] + ": neither a file nor a command; did you mean " + near + "?");
+}
+
+/// What is asked for instead of a run; empty: nothing.
+std::string instead_of_running(const ProgramSpec& program, size_t command, const Arguments& arguments) {
+  if (arguments.has("help")) return help_text(program, command);
+  if (arguments.has("version")) return std::string(program.name) + " " + vit_version() + "\n";
+  if (arguments.has("generate")) return generate(program, arguments.text("generate", ""));
+  return "";
 }
 
 }  // namespace
@@ -162,25 +123,14 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   Arguments out;
   out.command = command.name;
   out.inputs = words.inputs;
-  const std::string title =
-      program.commands.size() < 2 ? std::string(program.name) : std::string(program.name) + " " + command.name;
-  CLI::App app(std::string(program.about) + "\n" + command.help, title);
+  CLI::App app;
   app.set_help_flag();
   app.allow_extras();
-  app.formatter(std::make_shared<HelpFormat>(title + " [OPTIONS]" + (*command.inputs == '\0' ? "" : " ") + command.inputs));
   declare(app, options, words.command, out.options);
   try {
     app.parse(std::vector<std::string>(words.options.rbegin(), words.options.rend()));
   } catch (const CLI::ParseError& error) {
     throw Failure(kUsage, error.what());
-  }
-  if (out.has("help")) {
-    print(app.help() + commands_text(program));
-    return std::nullopt;
-  }
-  if (out.has("version")) {
-    print(std::string(program.name) + " " + vit_version() + "\n");
-    return std::nullopt;
   }
   for (const std::string& word : app.remaining()) refuse_option(program, command, word);
   if (*command.inputs == '\0' && !out.inputs.empty())
@@ -189,7 +139,16 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   for (const OptionSpec& option : options)
     if (*option.value != '\0' && out.has(long_name(option)) && out.options[long_name(option)].empty())
       out.options.erase(long_name(option));
+  if (const std::string text = instead_of_running(program, words.command, out); !text.empty()) return print(text), std::nullopt;
+  add_settings(program, command, out);
+  if (out.has("print-config")) return print(settings_text(program, words.command, out)), std::nullopt;
+  refuse_near_command(program, out.inputs);
   return out;
+}
+
+std::string Arguments::named(const std::string& name) const {
+  const auto found = origins.find(name);
+  return found == origins.end() ? "--" + name : found->second;
 }
 
 std::string Arguments::text(const std::string& name, const std::string& otherwise) const {
@@ -210,7 +169,7 @@ std::string Arguments::choice(const std::string& name, std::initializer_list<con
     if (value == word) return value;
     list += (list.empty() ? "" : ", ") + std::string(word);
   }
-  throw Failure(kUsage, "--" + name + ": expected one of " + list + ", found '" + value + "'");
+  throw Failure(kUsage, named(name) + ": expected one of " + list + ", found '" + value + "'");
 }
 
 uint64_t Arguments::whole(const std::string& name, uint64_t smallest, uint64_t largest, uint64_t otherwise) const {
@@ -219,7 +178,7 @@ uint64_t Arguments::whole(const std::string& name, uint64_t smallest, uint64_t l
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
   if (error != std::errc() || end != value.data() + value.size() || number < smallest || number > largest)
-    throw Failure(kUsage, "--" + name + ": expected a whole number " +
+    throw Failure(kUsage, named(name) + ": expected a whole number " +
                               (largest == UINT64_MAX ? "of at least " + std::to_string(smallest)
                                                      : "from " + std::to_string(smallest) + " to " + std::to_string(largest)) +
                               ", found '" + value + "'");

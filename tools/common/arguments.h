@@ -18,12 +18,17 @@ struct CommandSpec {
   const char* help;
 };
 
+enum OptionFlags : unsigned {
+  kRepeated = 1,  ///< all values count, not only the last
+  kPerRun = 2     ///< the command line's alone: no setting of the environment or the settings file
+};
+
 struct OptionSpec {
   const char* names;  ///< "-m,--model"
-  const char* value;  ///< what stands for the value in the help; empty for a switch
-  const char* help;   ///< with the default
+  const char* value;  ///< what stands for the value in the help, "text|json" for a choice of words; empty for a switch
+  const char* help;   ///< with the default in brackets at its end
   unsigned commands;  ///< bit i: the i-th command has it
-  bool repeated = false;
+  unsigned flags = 0;
 };
 
 struct ProgramSpec {
@@ -39,8 +44,11 @@ class Arguments {
   std::string command;
   std::vector<std::string> inputs;
   std::map<std::string, std::vector<std::string>> options;
+  std::map<std::string, std::string> origins;  ///< of options that the command line does not have
 
   bool has(const std::string& name) const { return options.count(name) != 0; }
+  /// How sentences call the option: "--top-k", "VIT_TOP_K" or "FILE, line 3: top-k".
+  std::string named(const std::string& name) const;
   /// The last value given.
   std::string text(const std::string& name, const std::string& otherwise) const;
   std::vector<std::string> texts(const std::string& name) const;
@@ -49,7 +57,7 @@ class Arguments {
   uint64_t whole(const std::string& name, uint64_t smallest, uint64_t largest, uint64_t otherwise) const;
 };
 
-/// Nothing when the command line asked for help or the version, which then was printed.
+/// Nothing when the command line asked for something to be printed, as --help does, and it was.
 std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, char** argv);
 
 }  // namespace vit::tool

@@ -34,18 +34,21 @@ Size parse_size(const Arguments& arguments) {
   }
   const auto fits = [](size_t side) { return side >= 1 && side <= kLargestSide; };
   if (error != std::errc() || at != end || !fits(size.height) || !fits(size.width))
-    throw Failure(kUsage, "--size: expected a height and a width from 1 to 8192, as 224 or 256x384, found '" + text + "'");
+    throw Failure(kUsage, arguments.named("size") + ": expected a height and a width from 1 to 8192, as 224 or 256x384, found '" +
+                              text + "'");
   return size;
 }
 
 Options parse_session_options(const Arguments& arguments) {
   const std::string precision = arguments.choice("precision", {"f32", "auto", "bf16", "int8"}, "f32");
-  if (precision != "f32") throw Failure(kUsage, "--precision " + precision + ": this version computes in f32 only");
+  if (precision != "f32")
+    throw Failure(kUsage, arguments.named("precision") + " " + precision + ": this version computes in f32 only");
   const Size size = parse_size(arguments);
   Options options;
   options.threads = static_cast<int>(arguments.whole("threads", 0, kMostThreads, 0));
   options.backend = arguments.choice("backend", {"own", "onednn"}, "own") == "own" ? VIT_BACKEND_OWN : VIT_BACKEND_ONEDNN;
-  options.isa = arguments.text("isa", "");
+  // The library reads VIT_ISA itself, and names it where it makes no sense.
+  if (arguments.named("isa") != "VIT_ISA") options.isa = arguments.text("isa", "");
   options.height = size.height;
   options.width = size.width;
   const std::string exif = arguments.choice("exif", {"recipe", "apply", "ignore"}, "recipe");

@@ -15,14 +15,14 @@ constexpr OptionSpec kOptions[] = {
     {"--size", "HxW", "Height and width of the input; one number is both [the model's own]", 1},
     {"--runs", "N", "Stop after so many runs [no limit]", 1},
     {"--seconds", "N", "Stop after so many seconds [3]", 1},
-    {"--backend", "NAME", "own or onednn [own]", 1},
-    {"--isa", "NAME", "sse2, avx2, avx512 or neon [VIT_ISA, or the best of this CPU]", 1},
+    {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", 1},
+    {"--isa", "sse2|avx2|avx512|neon", "Instruction set [the best of this CPU]", 1},
     {"--precision", "NAME", "f32, the only one [f32]", 1},
-    {"--format", "FORMAT", "text or json [text]", 1},
-    {"-o,--output", "FILE", "Where the report goes, with --worker the logits as raw float32; - is standard output [-]", 1},
+    {"--format", "text|json", "Form of the report [text]", 1},
+    {"-o,--output", "FILE", "Where the report goes, with --worker the logits as raw float32; - is standard output [-]", 1, kPerRun},
     {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", 1},
-    {"--worker", "", "Answer `run K` lines on standard input with K latencies in ms, for comparing engines", 1},
-    {"--input", "FILE", "With --worker: raw little-endian float32 [B, C, H, W]", 1},
+    {"--worker", "", "Answer `run K` lines on standard input with K latencies in ms, for comparing engines", 1, kPerRun},
+    {"--input", "FILE", "With --worker: raw little-endian float32 [B, C, H, W]", 1, kPerRun},
 };
 
 int run(int argc, char** argv) {
