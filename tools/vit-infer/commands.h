@@ -15,5 +15,7 @@ int run_images(const Arguments& arguments);
 int run_tensors(const Arguments& arguments);
 int run_info(const Arguments& arguments);
 int run_explain(const Arguments& arguments);
+/// check: models and images read, not run.
+int run_check(const Arguments& arguments);
 
 }  // namespace vit::tool

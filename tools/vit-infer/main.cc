@@ -11,6 +11,7 @@ int run(int argc, char** argv) {
   if (arguments->command == "run") return run_tensors(*arguments);
   if (arguments->command == "info") return run_info(*arguments);
   if (arguments->command == "explain") return run_explain(*arguments);
+  if (arguments->command == "check") return run_check(*arguments);
   return run_images(*arguments);
 }
 

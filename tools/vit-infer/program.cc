@@ -11,26 +11,27 @@ constexpr CommandSpec kCommands[] = {
     {"run", "", "The model alone: a tensor in, a tensor out"},
     {"info", "", "What a model is and how it would run here"},
     {"explain", "", "How images are brought to the model, and why so"},
+    {"check", "MODEL|IMAGE|FOLDER...", "Whether models and images can be read, without running them"},
 };
-constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16;
-constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo | kExplain;
-constexpr unsigned kInputs = kImages;
+constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16, kCheck = 32;
+constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo | kExplain | kCheck;
+constexpr unsigned kInputs = kImages | kCheck;
 
 constexpr OptionSpec kOptions[] = {
-    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", kAll},
+    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", kAll & ~kCheck},
     {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs},
     {"--files-from", "FILE", "Read names of inputs from a file, a line each; - is standard input", kInputs, kRepeated | kPerRun},
     {"--files0-from", "FILE", "The same, names that end in a zero byte, as `find -print0` writes them", kInputs,
      kRepeated | kPerRun},
-    {"--on-error", "skip|stop", "After an input that fails: skip it, or stop [skip]", kInputs},
-    {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kInputs},
+    {"--on-error", "skip|stop", "After an input that fails: skip it, or stop [skip]", kImages},
+    {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kImages},
     {"--batch", "N", "Images that run together; results do not depend on it [1]", kImages},
     {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun, kPerRun},
     {"--want", "logits|features|embedding", "What is written [logits]", kRun},
     {"--format", "text|json|jsonl|csv|npy", "Form of the results [text]", kImages},
     {"--format", "FORMAT", "npy, the only one [npy]", kRun},
-    {"--format", "text|json", "Form of the results [text]", kInfo | kExplain},
+    {"--format", "text|json", "Form of the results [text]", kInfo | kExplain | kCheck},
     {"-o,--output", "FILE", "Where the results go; - is standard output [-]", kAll, kPerRun},
     {"--tap", "NODE=FILE", "Write a node's value to a .npy file; `info --nodes` lists them, pixels is the 8-bit input",
      kImages | kRun, kRepeated | kPerRun},
