@@ -75,6 +75,30 @@ TEST_CASE("a model that cannot be loaded ends with 3 and a sentence", "[cli]") {
   check_refused({"-m", demonstration_folder(), "--max-header", "100", photo}, 3, "100");
 }
 
+TEST_CASE("labels come out of a file of lines or JSON, and another number of them is refused", "[cli]") {
+  const TempFolder folder;
+  std::string text, list = "[", object = "{";
+  for (int i = 0; i < 10; ++i) {
+    const std::string label = "label " + std::to_string(i);
+    text += label + (i % 2 == 0 ? "\r\n" : "\n");
+    list += (i == 0 ? "\"" : ", \"") + label + "\"";
+    object += (i == 0 ? "\"" : ", \"") + std::to_string(9 - i) + "\": \"label " + std::to_string(9 - i) + "\"";
+  }
+  for (const std::string& content : {text, list + "]", object + "}"}) {
+    const ProcessResult result =
+        infer({"--labels", folder.write("labels", content), "--format", "csv", "--top-k", "1", sample_photo()});
+    CAPTURE(content, result.err);
+    CHECK(result.out.find(",1,label 3,3,") != std::string::npos);  // the cat
+  }
+  check_refused({"--labels", folder.write("few", "a\nb\n"), sample_photo()}, 2,
+                "expected 10 labels as the model has, the file has 2");
+  check_refused({"--labels", folder.write("none", ""), sample_photo()}, 2, "has 0");
+  check_refused({"--labels", folder.write("numbers", "[1,2,3]"), sample_photo()}, 2, "strings");
+  check_refused({"--labels", folder.write("gap", "{\"0\": \"a\", \"5\": \"b\"}"), sample_photo()}, 2, "1 is missing");
+  check_refused({"--labels", folder.path("missing"), sample_photo()}, 2, "missing");
+  check_refused({"--labels", folder.path(), sample_photo()}, 2, "regular");
+}
+
 TEST_CASE("help and version go to standard output and end with 0", "[cli]") {
   for (const std::string command : {"", "classify", "embed", "run", "info", "explain"}) {
     CAPTURE(command);

@@ -10,6 +10,7 @@
 #include "tools/common/progress.h"
 #include "tools/vit-infer/commands.h"
 #include "tools/vit-infer/inputs.h"
+#include "tools/vit-infer/labels.h"
 #include "tools/vit-infer/taps.h"
 #include "tools/vit-infer/writers.h"
 
@@ -26,6 +27,7 @@ struct Request {
   std::string format;
   size_t top_k, batch, max_errors;
   bool quiet;
+  std::vector<std::string> labels = {};  ///< instead of the model's; empty: the model's
 };
 
 Request parse_request(const Arguments& arguments) {
@@ -133,7 +135,11 @@ class Run {
     for (const Job* job : jobs) images.push_back(Image::prepared(job->pixels));
     if (request_.task == Task::kClassify && request_.format != "npy") {
       std::vector<Classes> classes = session_.classify(images, request_.top_k);
-      for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->answer.classes = std::move(classes[i]);
+      for (size_t i = 0; i < jobs.size(); ++i) {
+        jobs[i]->answer.classes = std::move(classes[i]);
+        if (request_.labels.empty()) continue;
+        for (Class& one : jobs[i]->answer.classes) one.label = request_.labels[one.index];
+      }
       return;
     }
     const Array values = session_.infer(images, request_.task == Task::kEmbed ? VIT_OUTPUT_EMBEDDING : VIT_OUTPUT_LOGITS);
@@ -171,7 +177,7 @@ class Run {
 }  // namespace
 
 int run_images(const Arguments& arguments) {
-  const Request request = parse_request(arguments);
+  Request request = parse_request(arguments);
   Options options = parse_session_options(arguments);
   Inputs inputs(arguments);
   Output output(arguments.text("output", "-"));
@@ -182,6 +188,7 @@ int run_images(const Arguments& arguments) {
   const vit_model_info info = model.info();
   if (request.task == Task::kClassify && info.num_labels == 0)
     throw Failure(kUsage, arguments.text("model", "") + ": this model has no classifier; `vit-infer embed` gives its embeddings");
+  if (arguments.has("labels")) request.labels = read_labels(arguments.text("labels", ""), info.num_labels);
   Session session = open_session(model, options);
   tell_about_model(arguments, request, info, options);
 

@@ -18,7 +18,8 @@ constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo |
 constexpr unsigned kInputs = kImages | kCheck;
 
 constexpr OptionSpec kOptions[] = {
-    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", kAll & ~kCheck},
+    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]",
+     kAll & ~kCheck},
     {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs},
     {"--files-from", "FILE", "Read names of inputs from a file, a line each; - is standard input", kInputs, kRepeated | kPerRun},
     {"--files0-from", "FILE", "The same, names that end in a zero byte, as `find -print0` writes them", kInputs,
@@ -27,6 +28,7 @@ constexpr OptionSpec kOptions[] = {
     {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kImages},
     {"--batch", "N", "Images that run together; results do not depend on it [1]", kImages},
     {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
+    {"--labels", "FILE", "Names of the classes: a line each, or a JSON list or object [the model's own]", kClassify},
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun, kPerRun},
     {"--want", "logits|features|embedding", "What is written [logits]", kRun},
     {"--format", "text|json|jsonl|csv|npy", "Form of the results [text]", kImages},
