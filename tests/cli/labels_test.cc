@@ -111,6 +111,7 @@ TEST_CASE("paths that are not UTF-8 or hold control characters are processed and
     CHECK(result.status == 1);
     CHECK(is_clean_text(result.out));
     CHECK(is_clean_text(result.err));
+    CHECK(result.err.find("missing") == result.err.rfind("missing"));  // the path once
   }
   std::vector<std::string> arguments{"--format", "json"};
   arguments.insert(arguments.end(), paths.begin(), paths.end());

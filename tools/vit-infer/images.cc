@@ -8,6 +8,7 @@
 #include "tools/common/engine.h"
 #include "tools/common/failure.h"
 #include "tools/common/progress.h"
+#include "tools/common/text.h"
 #include "tools/vit-infer/commands.h"
 #include "tools/vit-infer/inputs.h"
 #include "tools/vit-infer/labels.h"
@@ -157,7 +158,9 @@ class Run {
       writer_.answer(job.path, job.answer);
     } else {
       const std::string name = job.path == "-" ? "standard input" : job.path;
-      const std::string sentence = job.sentence.rfind(name, 0) == 0 ? job.sentence : name + ": " + job.sentence;
+      // The library begins with the path, where that is printable as it is; otherwise with its own rendering of it.
+      const bool named = job.sentence.rfind(name, 0) == 0 || (job.pixels.values.empty() && visible(name) != name);
+      const std::string sentence = named ? job.sentence : name + ": " + job.sentence;
       progress_.clear();
       complain(sentence);
       writer_.failure(job.path, sentence);
