@@ -111,7 +111,8 @@ TEST_CASE("every option is in the manual page and the completions, and their rea
   for (const std::string program : {"vit-infer", "vit-bench"}) {
     std::set<std::string> options = long_options(program, "--help");
     if (program == "vit-infer")
-      for (const std::string command : {"embed", "run", "info", "explain", "check"}) options.merge(long_options(program, command));
+      for (const std::string command : {"embed", "run", "info", "explain", "check"})
+        options.merge(long_options(program, command));
     REQUIRE(options.size() > 10);
     for (const std::string what : {"bash", "zsh", "fish", "man"}) {
       const ProcessResult made = run_program(program, {"--generate", what});
