@@ -4,6 +4,7 @@
 #include "ops/core/error.h"
 #include "runtime/arch/family.h"
 #include "runtime/io/model_folder.h"
+#include "runtime/random_weights.h"
 
 namespace vit {
 namespace {
@@ -22,16 +23,28 @@ Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
 }  // namespace
 
 std::shared_ptr<const Model> Model::open(const std::string& path, const ModelOptions& options) {
-  return read(path, open_model_files(path, options));
+  return read(path, open_model_files(path, options), options.architecture);
 }
 
 std::shared_ptr<const Model> Model::open(const std::string& path, const std::vector<NamedBytes>& files, const ModelOptions& options) {
-  return read(path, open_model_files(path, files, options));
+  return read(path, open_model_files(path, files, options), options.architecture);
 }
 
-std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files) {
-  const JsonDocument json = parse_json(files.config.text, files.config.path);
-  BuiltModel built = build_model(JsonFields(json, files.config.path), *files.weights);
+std::shared_ptr<const Model> Model::untrained(const std::string& architecture) {
+  ModelFiles files;
+  files.weights = std::make_unique<WeightStore>();
+  files.weights->set_maker(make_random_weights());
+  return read(architecture, std::move(files), architecture);
+}
+
+std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files, const std::string& architecture) {
+  BuiltModel built;
+  if (architecture.empty()) {
+    const JsonDocument json = parse_json(files.config.text, files.config.path);
+    built = build_model(JsonFields(json, files.config.path), *files.weights);
+  } else {
+    built = build_timm_vit(architecture, *files.weights);
+  }
   const auto model = std::make_shared<Model>();
   model->path_ = path;
   model->recipe_ = built.recipe ? std::move(*built.recipe) : make_recipe(files, built.config);

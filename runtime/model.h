@@ -23,6 +23,7 @@ struct NamedBytes {
 
 struct ModelOptions {
   uint64_t max_header_bytes = uint64_t{16} << 20;  ///< of a safetensors file
+  std::string architecture;  ///< a name of timm's registry for weights without a configuration; config.json is not read then
 };
 
 /// Numbers of one model, whatever its family; each was checked against the tensors.
@@ -45,6 +46,9 @@ class Model {
   static std::shared_ptr<const Model> open(const std::string& path, const std::vector<NamedBytes>& files,
                                            const ModelOptions& options = {});
 
+  /// A model of timm's registry with random weights, for measuring. Throws Error(kModel).
+  static std::shared_ptr<const Model> untrained(const std::string& architecture);
+
   const std::string& path() const { return path_; }
   const ModelConfig& config() const { return config_; }
   const Recipe& recipe() const { return recipe_; }
@@ -54,7 +58,7 @@ class Model {
   PackCache& packs() const { return *packs_; }
 
  private:
-  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files);
+  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const std::string& architecture);
   std::string path_;
   ModelConfig config_;
   Recipe recipe_;

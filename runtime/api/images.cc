@@ -89,6 +89,9 @@ vit_status vit_classify(vit_session* session, const vit_image* images, size_t co
     vit::require(found, "found");
     VIT_CHECK(top_k >= 1, Code::kArgument, "top_k: expected at least 1");
     const vit::Output output = vit::checked_output(*session->model, VIT_OUTPUT_LOGITS);
+    const vit::Graph& graph = session->model->graph();
+    VIT_CHECK(graph.nodes()[static_cast<size_t>(graph.output(output))].domain == vit::Domain::kImages, vit::Code::kArgument,
+              session->model->path(), ": this model has logits for each token (its global_pool is ''), not for a picture");
     const auto& labels = session->model->config().labels;
     const size_t best = std::min(top_k, labels.size());
     std::vector<vit::Pixels> pixels = vit::read_images(*session, {images, count});

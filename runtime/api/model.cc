@@ -22,6 +22,7 @@ vit::ModelOptions model_options(const vit_model_options* options) {
   const vit_model_options given = vit::known_fields(options, "vit_model_options");
   vit::ModelOptions out;
   if (given.max_header_bytes != 0) out.max_header_bytes = given.max_header_bytes;
+  if (given.architecture != nullptr) out.architecture = given.architecture;
   return out;
 }
 
@@ -75,6 +76,13 @@ vit_status vit_model_open_memory(const char* name, const vit_file* files, size_t
       named.push_back({file.name, {static_cast<const uint8_t*>(file.data), file.bytes}});
     }
     return vit::Model::open(name, named, model_options(options));
+  });
+}
+
+vit_status vit_model_untrained(const char* architecture, vit_model** out) {
+  return open_model(out, [&] {
+    vit::require(architecture, "architecture");
+    return vit::Model::untrained(architecture);
   });
 }
 

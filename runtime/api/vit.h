@@ -60,8 +60,9 @@ typedef struct vit_model vit_model;
 typedef struct vit_model_options {
   size_t struct_size;
   size_t max_header_bytes; /**< limit of a safetensors header; 0: 16 MiB */
+  const char* architecture; /**< a name of timm's registry for weights without config.json, which is not read then; NULL: none */
 } vit_model_options;
-#define VIT_MODEL_OPTIONS_INIT {sizeof(vit_model_options), 0}
+#define VIT_MODEL_OPTIONS_INIT {sizeof(vit_model_options), 0, NULL}
 
 /** Loads a model: a folder in Hugging Face's layout (config.json beside model.safetensors or its index).
  *  `options` may be NULL. On success *out owns the model: vit_model_free() releases it, at any time; sessions keep what they
@@ -78,6 +79,9 @@ typedef struct vit_file {
  *  are freed. `name` stands for the path in error messages and descriptions. */
 VIT_API vit_status vit_model_open_memory(const char* name, const vit_file* files, size_t count, const vit_model_options* options,
                                          vit_model** out);
+/** A model of timm's registry ("vit_small_patch16_224") with random weights, the same in every run: for measuring. Ownership and
+ *  failures as for vit_model_open(). */
+VIT_API vit_status vit_model_untrained(const char* architecture, vit_model** out);
 /** NULL is allowed. */
 VIT_API void vit_model_free(vit_model* model);
 

@@ -132,9 +132,11 @@ class Session;
 class Model {
  public:
   /// Opens a folder in Hugging Face's layout.
-  explicit Model(const std::string& path, std::size_t max_header_bytes = 0) {
+  /// With `architecture`, a name of timm's registry, no config.json is read.
+  explicit Model(const std::string& path, std::size_t max_header_bytes = 0, const std::string& architecture = "") {
     vit_model_options options = VIT_MODEL_OPTIONS_INIT;
     options.max_header_bytes = max_header_bytes;
+    if (!architecture.empty()) options.architecture = architecture.c_str();
     vit_model* model = nullptr;
     detail::check(vit_model_open(path.c_str(), &options, &model));
     handle_.reset(model, vit_model_free);
@@ -144,6 +146,15 @@ class Model {
     vit_model* model = nullptr;
     detail::check(vit_model_open_memory(name.c_str(), files.data(), files.size(), nullptr, &model));
     handle_.reset(model, vit_model_free);
+  }
+
+  /// A model of timm's registry with random weights, for measuring.
+  static Model untrained(const std::string& architecture) {
+    vit_model* model = nullptr;
+    detail::check(vit_model_untrained(architecture.c_str(), &model));
+    Model made;
+    made.handle_.reset(model, vit_model_free);
+    return made;
   }
 
   vit_model_info info() const {
@@ -161,6 +172,7 @@ class Model {
   const vit_model* c() const { return handle_.get(); }
 
  private:
+  Model() = default;
   std::shared_ptr<vit_model> handle_;
 };
 

@@ -121,6 +121,7 @@ ModelFiles read_files(const FileSource& source, const std::string& weights, cons
   } else {
     add_weights(files, source.map(weights), source.path_of(weights), options);
   }
+  if (!options.architecture.empty()) return files;
   VIT_CHECK(source.has(kConfig), Code::kModel, source.path_of(kConfig), ": expected the model's configuration beside ", weights,
             ", found no such file");
   files.config = {source.path_of(kConfig), source.read_text(kConfig, kMaxConfigBytes)};

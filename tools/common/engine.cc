@@ -58,10 +58,15 @@ Options parse_session_options(const Arguments& arguments) {
   return options;
 }
 
-Model open_model(const Arguments& arguments) {
+Model open_model(const Arguments& arguments, Untrained untrained) {
   const uint64_t max_header = arguments.whole("max-header", 1, SIZE_MAX, 0);
+  const std::string architecture = arguments.text("arch", "");
+  const bool named = arguments.has("arch"), given = arguments.has("model");
+  if (named && !given && untrained == Untrained::kRefused)
+    throw Failure(kUsage, "--arch: expected --model with the weights of " + architecture + ", found none");
   try {
-    return arguments.has("model") ? Model(arguments.text("model", ""), max_header) : embedded();
+    if (given) return Model(arguments.text("model", ""), max_header, architecture);
+    return named ? Model::untrained(architecture) : embedded();
   } catch (const vit::Error& error) {
     throw Failure(kModel, error.what());
   }

@@ -20,8 +20,10 @@ Size parse_size(const Arguments& arguments);
 /// The options --threads --backend --isa --precision --size --exif --pillow-order --max-pixels, checked. Throws Failure(kUsage).
 Options parse_session_options(const Arguments& arguments);
 
-/// The model of -m, or the one inside the program. Throws Failure(kModel).
-Model open_model(const Arguments& arguments);
+/// The model of --model, or the demonstration model; --arch names the architecture of weights without a configuration.
+/// kAllowed: --arch alone is a model with random weights. Throws Failure(kModel).
+enum class Untrained { kRefused, kAllowed };
+Model open_model(const Arguments& arguments, Untrained untrained = Untrained::kRefused);
 
 /// Throws Failure(kUsage) where the options ask for what does not exist, else Failure(kModel).
 Session open_session(const Model& model, const Options& options);

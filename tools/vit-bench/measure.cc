@@ -107,7 +107,7 @@ int measure(const Arguments& arguments) {
   if (arguments.has("input")) throw Failure(kUsage, "--input is read with --worker only");
   Options options = parse_session_options(arguments);
   Output output(arguments.text("output", "-"));
-  const Model model = open_model(arguments);
+  const Model model = open_model(arguments, Untrained::kAllowed);
 
   Json report;
   {
@@ -115,7 +115,7 @@ int measure(const Arguments& arguments) {
     Workload work = make_workload(arguments, session);
     fill(work.input);
     const std::vector<double> times = sample(arguments, session, work, 1.0);
-    report = {{"model", visible(arguments.text("model", "the demonstration model"))},
+    report = {{"model", visible(arguments.text("model", arguments.text("arch", "the demonstration model")))},
               {"plan", Json::object()},
               {"batch", work.batch},
               {"height", work.height},

@@ -36,7 +36,7 @@ size_t parse_request(const std::string& line) {
 
 int work(const Arguments& arguments) {
   if (!arguments.has("input")) throw Failure(kUsage, "--worker needs --input");
-  Session session = open_session(open_model(arguments), parse_session_options(arguments));
+  Session session = open_session(open_model(arguments, Untrained::kAllowed), parse_session_options(arguments));
   Workload workload = make_workload(arguments, session);
   read_raw(arguments.text("input", ""), workload.input);
 

@@ -20,6 +20,8 @@ constexpr unsigned kInputs = kImages | kCheck;
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]",
      kAll & ~kCheck},
+    {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
+     kAll & ~kCheck},
     {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs},
     {"--files-from", "FILE", "Read names of inputs from a file, a line each; - is standard input", kInputs, kRepeated | kPerRun},
     {"--files0-from", "FILE", "The same, names that end in a zero byte, as `find -print0` writes them", kInputs,

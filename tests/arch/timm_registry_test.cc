@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
+
+#include "ops/core/error.h"
+#include "runtime/arch/nearest_name.h"
+#include "runtime/arch/timm_registry.h"
+#include "runtime/session.h"
+#include "tests/catch.h"
+
+namespace vit {
+namespace {
+
+std::string refusal(const std::string& name) {
+  try {
+    Model::untrained(name);
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST_CASE("every entry of timm's registry that is no hybrid makes a graph", "[arch]") {
+  const std::vector<std::string> names = timm_entry_names();
+  CHECK(names.size() == 173);
+  CHECK(timm_hybrid_names().size() == 14);
+  for (const std::string& name : names) {
+    CAPTURE(name);
+    const auto model = Model::untrained(name);
+    CHECK(model->config().architecture == name);
+    CHECK(model->graph().output(Output::kEmbedding) >= 0);
+    CHECK((model->graph().output(Output::kLogits) >= 0) == !model->config().labels.empty());
+  }
+}
+
+TEST_CASE("models with random weights run, whatever their blocks are", "[arch][long]") {
+  const std::string name =
+      GENERATE("vit_dwee_patch16_reg1_gap_256", "vit_dpwee_patch16_reg1_gap_256", "vit_pwee_patch16_reg1_gap_256", "deit_tiny_distilled_patch16_224");
+  CAPTURE(name);
+  const auto model = Model::untrained(name);
+  Session session(model, {});
+  const ModelConfig& c = model->config();
+  const std::vector<float> input(static_cast<size_t>(c.channels * 64 * 64), 0.5f);
+  session.run(input.data(), 1, 64, 64, Output::kLogits);
+  const ResultView logits = session.output();
+  REQUIRE(logits.shape == Shape{1, static_cast<int64_t>(c.labels.size())});
+  CHECK(std::all_of(logits.data, logits.data + logits.shape.elements(), [](float x) { return std::isfinite(x); }));
+}
+
+TEST_CASE("a name that is not run is refused with what may have been meant, or with the reason", "[arch]") {
+  CHECK(refusal("vit_smal_patch16_224").find("did you mean vit_small_patch16_224") != std::string::npos);
+  CHECK(refusal("vit_small_r26_s32_224").find("hybrid") != std::string::npos);
+  CHECK(refusal("swin_tiny_patch4_window7_224").find("SwinTransformer") != std::string::npos);
+  CHECK(refusal("vit_small_patch16_224.nothing").find("augreg_in21k_ft_in1k") != std::string::npos);
+  CHECK(refusal("").find("expected") != std::string::npos);
+  CHECK(nearest_names("xyz", {"abcdef"}, 3).empty());
+}
+
+TEST_CASE("a tag and an old name choose weights and their number of classes", "[arch]") {
+  CHECK(Model::untrained("vit_tiny_patch16_224")->config().labels.size() == 1000);
+  CHECK(Model::untrained("vit_tiny_patch16_224.augreg_in21k")->config().labels.size() == 21843);
+  CHECK(Model::untrained("vit_tiny_patch16_224_in21k")->config().labels.size() == 21843);
+  CHECK(find_timm_entry("vit_base_patch16_224", "a test").tag == "augreg2_in21k_ft_in1k");
+}
+
+}  // namespace
+}  // namespace vit
