@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Whole models against transformers in float32, block by block, so that the first wrong block is named.
+// Whole models against transformers and timm in float32, block by block, so that the first wrong block is named.
 #include <algorithm>
 #include <cmath>
 #include <string>

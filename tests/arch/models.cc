@@ -25,7 +25,9 @@ std::vector<std::string> safetensors_in(const std::string& folder) {
 
 std::vector<std::string> fixture_models() {
   return {"vit-classifier",   "vit-rectangle",   "vit-pooler",  "dinov2-classifier", "dinov2-swiglu", "dinov2-registers",
-          "deit-teacher",     "deit-classifier", "deit-pooler", "vit-msn",           "vit-mae",       "dinov2-registers-swiglu"};
+          "deit-teacher",     "deit-classifier", "deit-pooler", "vit-msn",           "vit-mae",       "dinov2-registers-swiglu",
+          "timm-registers",   "timm-map",        "timm-distilled", "timm-swiglu",    "timm-things",   "timm-parallel",
+          "timm-differential", "timm-post-norm"};
 }
 
 std::string fixture_folder(const std::string& name) { return std::string(VIT_SOURCE_DIR) + "/tests/fixtures/models/" + name; }
