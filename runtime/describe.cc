@@ -6,16 +6,15 @@
 
 namespace vit {
 
-std::string describe_plan(const Executor& executor, int threads, const std::string& isa) {
-  const Plan& plan = executor.plan();
+std::string describe_plan(const Plan& plan, const Executor::Memory& memory, int threads, const std::string& isa) {
   Json json;
   json["cpu"] = cpu_name();
   json["isa"] = isa;
   json["threads"] = threads;
   json["backend"] = plan.backend == Backend::kOwn ? "own" : "onednn";
   json["barriers"] = plan.barriers();
-  json["activation_bytes"] = executor.arena_bytes();
-  json["scratch_bytes"] = executor.scratch_bytes();
+  json["activation_bytes"] = memory.activation_bytes;
+  json["scratch_bytes"] = memory.scratch_bytes;
   json["packed_weight_bytes"] = plan.weight_bytes;
   Json steps = Json::array();
   for (size_t s = 0; s < plan.steps.size(); ++s) {

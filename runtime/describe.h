@@ -8,6 +8,6 @@
 namespace vit {
 
 /// A plan in JSON: instruction set, threads, barriers, memory, and each step with its implementation.
-std::string describe_plan(const Executor& executor, int threads, const std::string& isa);
+std::string describe_plan(const Plan& plan, const Executor::Memory& memory, int threads, const std::string& isa);
 
 }  // namespace vit

@@ -67,19 +67,38 @@ void Executor::prepare(const std::vector<BatchImage>& batch) {
   reserve_steps();
 }
 
+/// Floats of all buffers, and where each begins.
+int64_t Executor::place_buffers(int64_t rows, int64_t images, std::vector<int64_t>* offsets) const {
+  const int64_t key_rows = round_up(rows, plan_.key_rows_multiple);
+  int64_t floats = 0;
+  for (const PlanBuffer& b : plan_.buffers) {
+    offsets->push_back(floats);
+    floats += round_up(row_count(b.kind, rows * images, key_rows * images, images) * b.stride, 16);
+  }
+  return floats;
+}
+
+int64_t Executor::scratch_for(int64_t rows) const {
+  int64_t scratch = 0;
+  for (const auto& step : plan_.steps) scratch = std::max(scratch, step->scratch_floats(rows));
+  return round_up(scratch, 32) + 32;  // a cache line pair between threads
+}
+
+Executor::Memory Executor::memory_for(int64_t rows, int64_t images) const {
+  std::vector<int64_t> offsets;
+  constexpr auto kFloat = static_cast<int64_t>(sizeof(float));
+  return {place_buffers(rows, std::min<int64_t>(images, threads_), &offsets) * kFloat, scratch_for(rows) * threads_ * kFloat};
+}
+
 void Executor::reserve_memory() {
   const int64_t rows = batch_.empty() ? 0 : batch_[0].rows, slots = std::min<int64_t>(static_cast<int64_t>(batch_.size()), threads_);
-  int64_t total = 0, scratch = 0;
+  int64_t total = 0;
   for (const BatchImage& image : batch_) total += image.rows;
   if (rows > max_rows_ || slots > slots_) {
     max_rows_ = std::max(rows, max_rows_), slots_ = std::max(slots, slots_);
     max_key_rows_ = round_up(max_rows_, plan_.key_rows_multiple);
-    int64_t floats = 0;
     std::vector<int64_t> offsets;
-    for (const PlanBuffer& b : plan_.buffers) {
-      offsets.push_back(floats);
-      floats += round_up(row_count(b.kind, max_rows_ * slots_, max_key_rows_ * slots_, slots_) * b.stride, 16);
-    }
+    const int64_t floats = place_buffers(max_rows_, slots_, &offsets);
     arena_ = Buffer<float>();  // freed before the larger one is asked for
     arena_ = Buffer<float>(floats);
     for (size_t b = 0; b < plan_.buffers.size(); ++b)
@@ -87,8 +106,7 @@ void Executor::reserve_memory() {
     tokens_ = Buffer<TokenInfo>(max_rows_ * slots_ * plan_.stages);
     token_lists_.clear();
     for (int stage = 0; stage < plan_.stages; ++stage) token_lists_.push_back(tokens_.data() + stage * max_rows_ * slots_);
-    for (const auto& step : plan_.steps) scratch = std::max(scratch, step->scratch_floats(max_rows_));
-    scratch_floats_ = round_up(scratch, 32) + 32;  // a cache line pair between threads
+    scratch_floats_ = scratch_for(max_rows_);
     scratch_ = Buffer<float>(scratch_floats_ * threads_);
   }
   const auto images = static_cast<int64_t>(batch_.size());

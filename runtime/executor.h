@@ -36,6 +36,11 @@ class Executor {
   Executor(Plan plan, int threads, const RunHooks& hooks);
 
   const Plan& plan() const { return plan_; }
+  struct Memory {
+    int64_t activation_bytes = 0, scratch_bytes = 0;
+  };
+  /// What prepare() reserves for `images` images at once, of at most `rows` rows each, beside the results.
+  Memory memory_for(int64_t rows, int64_t images) const;
   /// Reserves memory and steps for this batch; a batch like the last one reserves nothing. Throws Error(kMemory).
   void prepare(const std::vector<BatchImage>& batch);
   /// Runs what prepare() was told. Does not allocate, lock or throw.
@@ -65,6 +70,8 @@ class Executor {
   void work(int thread) noexcept;
   void run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept;
   void poison_dead(const Pass& pass, int step) const noexcept;
+  int64_t place_buffers(int64_t rows, int64_t images, std::vector<int64_t>* offsets) const;
+  int64_t scratch_for(int64_t rows) const;
   void reserve_memory();
   void reserve_steps();
 

@@ -178,10 +178,14 @@ std::vector<StepProfile> Session::profile() const {
   return profile;
 }
 
-std::string Session::describe_plan() const {
+std::string Session::describe_plan(int64_t height, int64_t width) const {
   const bool classifier = model().graph().output(Output::kLogits) >= 0;
   Executor& executor = state_->last != nullptr ? *state_->last : state_->executor(classifier ? Output::kLogits : Output::kEmbedding, true);
-  return vit::describe_plan(executor, state_->threads, isa_name(state_->isa));
+  const ModelConfig& config = model().config();
+  const int64_t rows = executor.plan().prefix_rows + height / config.patch_height * (width / config.patch_width);
+  const Executor::Memory memory =
+      state_->last != nullptr ? Executor::Memory{executor.arena_bytes(), executor.scratch_bytes()} : executor.memory_for(rows, 1);
+  return vit::describe_plan(executor.plan(), memory, state_->threads, isa_name(state_->isa));
 }
 
 }  // namespace vit

@@ -65,8 +65,9 @@ class Session {
   };
   Counters counters() const;
   std::vector<StepProfile> profile() const;
-  /// The plan in JSON: steps, implementations, barriers, memory.
-  std::string describe_plan() const;
+  /// The plan in JSON: steps, implementations, barriers, memory: what the runs so far have reserved, or, before the first run, what one
+  /// image of `height` x `width` pixels will need.
+  std::string describe_plan(int64_t height, int64_t width) const;
 
  private:
   struct State;

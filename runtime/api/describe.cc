@@ -87,7 +87,11 @@ std::string describe(const vit_session& session, vit_description what) {
     case VIT_DESCRIBE_TENSORS: return tensors_json(*session.model).dump();
     case VIT_DESCRIBE_RECIPE: return recipe_json(session).dump();
     case VIT_DESCRIBE_NODES: return nodes_json(*session.model).dump();
-    case VIT_DESCRIBE_PLAN: return session.session.describe_plan();
+    case VIT_DESCRIBE_PLAN: {
+      const ModelConfig& config = session.model->config();
+      const PixelSize size = session.recipe.fixed_size().value_or(PixelSize{config.image_height, config.image_width});
+      return session.session.describe_plan(size.height, size.width);
+    }
     case VIT_DESCRIBE_PROFILE: return profile_json(session.session).dump();
   }
   throw Error(Code::kArgument, str("what: unknown description ", static_cast<int>(what)));

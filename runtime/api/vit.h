@@ -129,8 +129,10 @@ typedef struct vit_session_options {
   size_t tap_count;
   uint64_t max_image_pixels;  /**< limit of an image file's width x height; 0: 178,956,970 (Pillow's) */
   int profile;                /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE */
+  int native;                 /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
+                                   cut off, and one call may mix sizes. Excludes height and width */
 } vit_session_options;
-#define VIT_SESSION_OPTIONS_INIT {sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0}
+#define VIT_SESSION_OPTIONS_INIT {sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0}
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);

@@ -124,6 +124,7 @@ struct Options {
   std::vector<std::string> taps;
   std::uint64_t max_image_pixels = 0;
   bool profile = false;
+  bool native = false;
 };
 
 class Session;
@@ -194,6 +195,7 @@ class Session {
     c.isa = options.isa.empty() ? nullptr : options.isa.c_str();
     c.height = options.height;
     c.width = options.width;
+    c.native = options.native ? 1 : 0;
     c.exif = options.exif;
     c.pillow_order = options.pillow_order;
     c.taps = taps.data();

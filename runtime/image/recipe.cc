@@ -60,6 +60,8 @@ PixelSize by_cover(PixelSize image, const Resize& target, bool contain) {
   return by_ratio(image, contain ? std::max(height, width) : std::min(height, width));
 }
 
+int64_t nearest_multiple(int64_t side, int64_t of) { return std::max(int64_t{1}, (side + of / 2) / of) * of; }
+
 /// An object of the two members, or of the first alone.
 Json pair_json(const char* first, int64_t a, const char* second = nullptr, int64_t b = 0) {
   Json json = Json::object();
@@ -78,6 +80,7 @@ Json resize_json(const Resize& resize) {
     case ResizeRule::kFitInside:
     case ResizeRule::kContain: return pair_json("max_height", resize.height, "max_width", resize.width);
     case ResizeRule::kCover: return pair_json("min_height", resize.height, "min_width", resize.width);
+    case ResizeRule::kPatches: return pair_json("height_multiple", resize.height, "width_multiple", resize.width);
   }
   return nullptr;
 }
@@ -105,6 +108,7 @@ PixelSize Resize::apply(PixelSize image) const {
     case ResizeRule::kExact: size = {height, width}; break;
     case ResizeRule::kShortestEdge: size = by_shortest_edge(image, shortest); break;
     case ResizeRule::kEdges: size = by_edges(image, shortest, longest); break;
+    case ResizeRule::kPatches: size = {nearest_multiple(image.height, height), nearest_multiple(image.width, width)}; break;
     case ResizeRule::kFitInside: size = by_fit(image, height, width); break;
     case ResizeRule::kCover: size = by_cover(image, *this, false); break;
     case ResizeRule::kContain: size = by_cover(image, *this, true); break;
@@ -157,6 +161,11 @@ void Recipe::override_size(PixelSize size, const std::string& origin) {
     resize.origin = origin;
     crop = {size, origin};
   }
+}
+
+void Recipe::keep_native_size(PixelSize patch, const std::string& origin) {
+  resize = {{ResizeRule::kPatches, patch.height, patch.width, 0, 0}, origin};
+  crop = {{}, origin};
 }
 
 Json Recipe::to_json() const {

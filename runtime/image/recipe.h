@@ -52,6 +52,7 @@ enum class ResizeRule {
   kShortestEdge,  ///< the short side to `shortest`, the other by aspect ratio, rounded down
   kCover,         ///< the smallest size of this aspect ratio around height x width, rounded to the nearest (timm)
   kEdges,         ///< the same, but the long side at most `longest` (the rule of DETR's processors)
+  kPatches,       ///< each side to the nearest multiple of height, width (of a patch), halves up, at least one of them
   kFitInside,     ///< the largest size of this aspect ratio inside height x width, rounded down
   kContain        ///< the same, rounded to the nearest (timm)
 };
@@ -108,6 +109,8 @@ struct Recipe {
   ///   resized at all.
   /// Throws Error(kArgument) unless both sides are in [1, kMaxRecipeSide].
   void override_size(PixelSize size, const std::string& origin = "option --size");
+  /// Every picture keeps its own size, rounded to whole patches; nothing is cut off.
+  void keep_native_size(PixelSize patch, const std::string& origin = "option --native");
   /// {"resize": {"value": .., "origin": ".."}, ..} in the order in which the steps are done.
   Json to_json() const;
 };

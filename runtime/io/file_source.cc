@@ -27,7 +27,7 @@ bool is_own_blob(const fs::path& file, const fs::path& folder) {
 
 class FolderSource final : public FileSource {
  public:
-  explicit FolderSource(const std::string& folder) : FileSource(folder) {}
+  FolderSource(const std::string& folder, const std::string& root) : FileSource(folder), root_(root) {}
 
   bool has(const std::string& name) const override { return path_kind(path_of(name)) != PathKind::kAbsent; }
   std::vector<std::string> names() const override {
@@ -40,10 +40,10 @@ class FolderSource final : public FileSource {
     return found;
   }
   std::string read_text(const std::string& name, uint64_t limit_bytes) const override {
-    const std::vector<uint8_t> bytes = read_file(path_of(name), limit_bytes, /*wait_ms=*/0);
+    const std::vector<uint8_t> bytes = read_file(confined(name), limit_bytes, /*wait_ms=*/0);
     return {bytes.begin(), bytes.end()};
   }
-  Mapping map(const std::string& name) const override { return Mapping(path_of(name)); }
+  Mapping map(const std::string& name) const override { return Mapping(confined(name)); }
   Mapping map_named_by_file(const std::string& name) const override {
     std::error_code error;
     const fs::path real_folder = fs::canonical(folder(), error);
@@ -53,6 +53,21 @@ class FolderSource final : public FileSource {
               ": expected a file of this folder, found a link that leads out of it");
     return Mapping(real_file.string());
   }
+
+ private:
+  /// The path of a file of the folder; what it leads to is inside the root when there is one.
+  std::string confined(const std::string& name) const {
+    if (root_.empty()) return path_of(name);
+    std::error_code error;
+    const fs::path real_root = fs::canonical(root_, error);
+    const fs::path real_file = error ? fs::path() : fs::canonical(path_of(name), error);
+    VIT_CHECK(!error, Code::kIo, path_of(name), ": cannot be opened: ", error.message());
+    VIT_CHECK(is_inside(real_file, real_root), Code::kModel, path_of(name), ": expected a file of this cache entry, found a link that leads ",
+              "out of it");
+    return real_file.string();
+  }
+
+  std::string root_;
 };
 
 class MemorySource final : public FileSource {
@@ -94,7 +109,9 @@ std::string FileSource::path_of(const std::string& name) const {
   return folder_.empty() || folder_.ends_with('/') ? folder_ + name : folder_ + "/" + name;
 }
 
-std::unique_ptr<FileSource> folder_source(const std::string& folder) { return std::make_unique<FolderSource>(folder); }
+std::unique_ptr<FileSource> folder_source(const std::string& folder, const std::string& root) {
+  return std::make_unique<FolderSource>(folder, root);
+}
 
 std::unique_ptr<FileSource> memory_source(const std::string& folder, const std::vector<NamedBytes>& files) {
   return std::make_unique<MemorySource>(folder, files);

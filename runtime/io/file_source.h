@@ -34,7 +34,8 @@ class FileSource {
   std::string folder_;
 };
 
-std::unique_ptr<FileSource> folder_source(const std::string& folder);
+/// `root`, if not empty: links of this folder may lead to files inside `root` only (a Hugging Face cache's entry).
+std::unique_ptr<FileSource> folder_source(const std::string& folder, const std::string& root = "");
 /// `files` must outlive the source.
 std::unique_ptr<FileSource> memory_source(const std::string& folder, const std::vector<NamedBytes>& files);
 

@@ -8,6 +8,7 @@
 
 #include "ops/core/error.h"
 #include "runtime/io/file_source.h"
+#include "runtime/io/hub_cache.h"
 #include "runtime/io/json_fields.h"
 #include "runtime/io/printable.h"
 #include "runtime/io/safetensors.h"
@@ -132,6 +133,11 @@ ModelFiles read_files(const FileSource& source, const std::string& weights, cons
 ModelFiles open_path(const std::string& path, const ModelOptions& options) {
   switch (path_kind(path)) {
     case PathKind::kAbsent:
+      if (is_hub_name(path)) {
+        const HubEntry entry = find_in_hub_cache(path);
+        const auto source = folder_source(entry.snapshot, entry.root);
+        return read_files(*source, find_weights(*source), options);
+      }
       throw Error(Code::kModel, path + ": expected a model folder or a safetensors file, found nothing there");
     case PathKind::kOther:
       throw Error(Code::kModel, path + ": expected a model folder or a safetensors file, found neither a folder nor a regular file");

@@ -162,6 +162,16 @@ TEST_CASE("models without a preprocessor get their family's recipe", "[image]") 
   }
 }
 
+TEST_CASE("a native recipe rounds each side to whole patches", "[image]") {
+  Recipe recipe = default_recipe("dinov2", 518, 518);
+  recipe.keep_native_size({14, 10});
+  CHECK(!recipe.fixed_size());
+  CHECK(recipe.output_size({28, 30}) == PixelSize{28, 30});
+  CHECK(recipe.output_size({34, 34}) == PixelSize{28, 30});  // halves up: 34 is 28 + 6, and 30 + 4
+  CHECK(recipe.output_size({35, 35}) == PixelSize{42, 40});
+  CHECK(recipe.output_size({1, 2}) == PixelSize{14, 10});
+}
+
 TEST_CASE("another size keeps the recipe's proportions", "[image]") {
   Recipe squash = default_recipe("vit", 224, 224);
   squash.override_size({384, 512});

@@ -51,6 +51,8 @@ Options parse_session_options(const Arguments& arguments) {
   if (arguments.named("isa") != "VIT_ISA") options.isa = arguments.text("isa", "");
   options.height = size.height;
   options.width = size.width;
+  options.native = arguments.has("native");
+  if (options.native && size.height != 0) throw Failure(kUsage, "--native: expected no --size beside it");
   const std::string exif = arguments.choice("exif", {"recipe", "apply", "ignore"}, "recipe");
   options.exif = exif == "apply" ? VIT_EXIF_APPLY : exif == "ignore" ? VIT_EXIF_IGNORE : VIT_EXIF_RECIPE;
   options.pillow_order = arguments.choice("pillow-order", {"12", "13"}, "12") == "13" ? 13 : 12;

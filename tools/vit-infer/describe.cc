@@ -141,7 +141,7 @@ int run_info(const Arguments& arguments) {
   const std::string format = arguments.choice("format", {"text", "json"}, "text");
   Output output(arguments.text("output", "-"));
   Session session = open_session(open_model(arguments), parse_session_options(arguments));
-  run_blank(session);
+  if (!arguments.has("size")) run_blank(session);  // of a size that may be too large for a run, the plan's own figures
   output.write(format == "json" ? pretty(info_json(arguments, session)) : info_text(arguments, session));
   output.commit();
   return kDone;

@@ -48,6 +48,9 @@ Request parse_request(const Arguments& arguments) {
 void tell_about_model(const Arguments& arguments, const Request& request, const vit_model_info& model, const Options& options) {
   if (request.quiet) return;
   if (!arguments.has("model") && request.format == "text") complain(kDemonstration);
+  if (options.native)
+    complain("--native: the model was trained at " + std::to_string(model.height) + "x" + std::to_string(model.width) +
+             " pixels; for images of other sizes its positions are interpolated");
   const auto other = [&](size_t height, size_t width) { return options.height != height || options.width != width; };
   if (options.height != 0 && other(model.height, model.width) && other(model.input_height, model.input_width))
     complain("--size: the model was not trained at " + std::to_string(options.height) + "x" + std::to_string(options.width) +

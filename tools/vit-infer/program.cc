@@ -18,7 +18,7 @@ constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo |
 constexpr unsigned kInputs = kImages | kCheck;
 
 constexpr OptionSpec kOptions[] = {
-    {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]",
+    {"-m,--model", "DIR", "Folder with config.json and model.safetensors, or org/name in the Hugging Face cache [the demonstration model inside this program]",
      kAll & ~kCheck},
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      kAll & ~kCheck},
@@ -44,6 +44,7 @@ constexpr OptionSpec kOptions[] = {
     {"--plan", "", "List the steps of the plan", kInfo, kPerRun},
     {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", kAll},
     {"--size", "HxW", "Bring images to this height and width; one number is both [as the model's preprocessing says]", kAll},
+    {"--native", "", "Images keep their own size, each side rounded to whole patches", kImages | kExplain},
     {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", kAll},
     {"--isa", "sse2|avx2|avx512|neon", "Instruction set [the best of this CPU]", kAll},
     {"--precision", "NAME", "f32, the only one [f32]", kAll},
