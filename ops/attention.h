@@ -19,7 +19,7 @@ struct HeadLayout {
 
   int64_t channels() const { return heads * head_dim; }
   int64_t padded_dim() const { return round_up(head_dim, panel); }
-  int64_t key_floats() const { return channels(); }             ///< for each padded row
+  int64_t key_floats() const { return channels(); }              ///< for each padded row
   int64_t value_floats() const { return heads * padded_dim(); }  ///< for each padded row
   int64_t padded_rows(int64_t rows) const { return round_up(rows, panel); }
 };
@@ -27,7 +27,7 @@ struct HeadLayout {
 /// Buffers of one attention. A step of block b uses the key and value buffers of parity b mod 2, so that a fast thread never
 /// overwrites what a slow one still reads.
 struct HeadBuffers {
-  BufferRef q;            ///< [rows, C]
+  BufferRef q;                 ///< [rows, C]
   int keys = -1, values = -1;  ///< buffer ids
 };
 

@@ -10,8 +10,8 @@
 
 namespace vit {
 
-/// y[image] = softmax(q Kᵀ / sqrt(D)) V, head by head, with one query for all images (Lee et al. 2019, section 3.2, with one seed)
-/// over the rows of a kind or over all of them.
+/// y[image] = softmax(q Kᵀ / sqrt(D)) V, head by head, with one query for all images (Lee et al. 2019, section 3.2, with one
+/// seed) over the rows of a kind or over all of them.
 struct AttentionPoolStep final : Step {
   const KernelTable* kernels = nullptr;
   BufferRef kv;  ///< [rows, 2C]: keys, values

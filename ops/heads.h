@@ -11,7 +11,8 @@ namespace vit {
 /// Writes `rows` rows of columns [column, column + columns) of [q | k | v] to their places. `from` points at the first of them.
 class HeadWriter {
  public:
-  HeadWriter(const Pass& pass, const KernelTable& kernels, const HeadLayout& layout, const HeadBuffers& heads, int stage, int image)
+  HeadWriter(const Pass& pass, const KernelTable& kernels, const HeadLayout& layout, const HeadBuffers& heads, int stage,
+             int image)
       : pass_(pass), kernels_(kernels), layout_(layout), heads_(heads), rows_(pass.rows[stage][image]) {}
 
   /// Columns that lie within one head of one part, starting at `column`.
@@ -24,7 +25,8 @@ class HeadWriter {
   float* value_at(int64_t row, int64_t head, int64_t dim) const {
     const int64_t padded = layout_.padded_rows(rows_.count), at = row - rows_.begin;
     return pass_.buffers[heads_.values] + rows_.key_begin * layout_.value_floats() +
-           ((head * (layout_.padded_dim() / layout_.panel) + dim / layout_.panel) * padded + at) * layout_.panel + dim % layout_.panel;
+           ((head * (layout_.padded_dim() / layout_.panel) + dim / layout_.panel) * padded + at) * layout_.panel +
+           dim % layout_.panel;
   }
 
   /// Where the keys of a head begin for the panel that `row` stands in.

@@ -12,9 +12,9 @@ namespace vit {
 
 struct KernelTable {
   const char* isa;
-  int lanes;              ///< floats in a vector
-  int tile_rows;          ///< rows of a matrix tile
-  int panel_columns;      ///< columns of a packed weight panel
+  int lanes;          ///< floats in a vector
+  int tile_rows;      ///< rows of a matrix tile
+  int panel_columns;  ///< columns of a packed weight panel
 #define VIT_KERNEL(name, ...) std::add_pointer_t<__VA_ARGS__> name;
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL

@@ -17,7 +17,7 @@ enum class TileStore {
 
 /// One tile of a matrix product: `rows` rows of x against one packed panel of weights.
 struct MatmulTile {
-  const float* x = nullptr;      ///< [rows, k], rows x_stride apart
+  const float* x = nullptr;  ///< [rows, k], rows x_stride apart
   int64_t x_stride = 0;
   const float* panel = nullptr;  ///< [k, KernelTable::panel_columns]
   const float* bias = nullptr;   ///< [panel_columns], or null
@@ -25,8 +25,8 @@ struct MatmulTile {
   float* y = nullptr;            ///< [rows, columns], rows y_stride apart; not overlapping x
   int64_t y_stride = 0;
   int64_t k = 0;
-  int rows = 0;                  ///< 1 .. KernelTable::tile_rows
-  int columns = 0;               ///< 1 .. panel_columns: what is stored; the panel is whole
+  int rows = 0;     ///< 1 .. KernelTable::tile_rows
+  int columns = 0;  ///< 1 .. panel_columns: what is stored; the panel is whole
   TileStore store = TileStore::kWrite;
   Activation activation = Activation::kNone;  ///< of y, once it is stored
   const float* prefetch = nullptr;  ///< bytes that will be needed soon, brought to the level-2 cache on the way; any address

@@ -16,7 +16,7 @@ struct LinearStep final : Step {
   BufferRef x, y;
   int64_t y_column = 0;  ///< first column written
   TileStore store = TileStore::kWrite;
-  Activation activation = Activation::kNone;  ///< of the finished y
+  Activation activation = Activation::kNone;   ///< of the finished y
   std::shared_ptr<const Buffer<float>> gamma;  ///< for kScaleAdd, padded to panels
 
   void run(const Pass& pass) const noexcept override;

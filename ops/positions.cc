@@ -65,8 +65,8 @@ std::vector<Taps> axis_taps(int64_t from, int64_t to, bool antialias) {
 
 }  // namespace
 
-void interpolate_positions(const float* table, int64_t grid_height, int64_t grid_width, int64_t channels, const PositionRule& rule,
-                           int64_t new_height, int64_t new_width, float* out) {
+void interpolate_positions(const float* table, int64_t grid_height, int64_t grid_width, int64_t channels,
+                           const PositionRule& rule, int64_t new_height, int64_t new_width, float* out) {
   assert(grid_height > 0 && grid_width > 0 && channels > 0 && new_height > 0 && new_width > 0);
   const int64_t cells = grid_height * grid_width, row = grid_width * channels;
   const bool native = new_height == rule.native_height && new_width == rule.native_width && new_height * new_width == cells;

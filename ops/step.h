@@ -27,19 +27,19 @@ constexpr int64_t row_stride(int64_t channels) {
 
 /// Rows of one image at one stage of a run: token selection makes a later stage with fewer.
 struct ImageRows {
-  int64_t begin = 0;      ///< first row in the row buffers
+  int64_t begin = 0;  ///< first row in the row buffers
   int64_t count = 0;
   int64_t key_begin = 0;  ///< first row in the key and value buffers, a multiple of the panel's columns
 };
 
 /// One image of a run.
 struct ImageRun {
-  int64_t index = 0;                ///< in the batch
-  int64_t slot = 0;                 ///< row in buffers that have one row an image
-  int64_t result_row = 0;           ///< first row in results that have one row a token
+  int64_t index = 0;       ///< in the batch
+  int64_t slot = 0;        ///< row in buffers that have one row an image
+  int64_t result_row = 0;  ///< first row in results that have one row a token
   int64_t grid_height = 0, grid_width = 0;
-  PixelView pixels;                 ///< 8-bit input, or
-  const float* planes = nullptr;    ///< float input [channels, plane_height, plane_width]
+  PixelView pixels;               ///< 8-bit input, or
+  const float* planes = nullptr;  ///< float input [channels, plane_height, plane_width]
   int64_t plane_height = 0, plane_width = 0;
   const float* positions = nullptr;  ///< [grid_height * grid_width, C], rows adjacent; null without positions
 };
@@ -59,10 +59,10 @@ struct Pass {
   int thread = 0, threads = 1;  ///< of those that share these images
   const ImageRun* images = nullptr;
   int image_count = 0;
-  ImageRows* const* rows = nullptr;  ///< [stage][image]
+  ImageRows* const* rows = nullptr;    ///< [stage][image]
   TokenInfo* const* tokens = nullptr;  ///< [stage][buffer row]
-  float* const* buffers = nullptr;   ///< by BufferRef::id
-  float* scratch = nullptr;          ///< this thread's own
+  float* const* buffers = nullptr;     ///< by BufferRef::id
+  float* scratch = nullptr;            ///< this thread's own
 
   float* row(BufferRef buffer, int64_t row) const { return buffers[buffer.id] + row * buffer.stride; }
 

@@ -18,7 +18,8 @@ struct StepAccess {
 /// writes rows that other threads may still be reading.
 std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffers);
 
-/// For each step the buffers, out of `candidates`, that nobody touches later and that were only ever read by the rows' own thread.
+/// For each step the buffers, out of `candidates`, that nobody touches later and that were only ever read by the rows' own
+/// thread.
 std::vector<std::vector<int>> dead_after(const std::vector<StepAccess>& steps, const std::vector<bool>& candidates);
 
 }  // namespace vit

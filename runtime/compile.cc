@@ -186,10 +186,9 @@ class Compiler {
     plan_.patch_height = patches->patch_height, plan_.patch_width = patches->patch_width;
     plan_.embed_dim = tokens.channels;
     const BufferRef y = buffer_for(id);
-    add(maker_->patches(tokens, *patches, plan_.image_channels, norm ? PatchPositions::kLater : PatchPositions::kAdd, y), id, {}, {y.id},
-        all_rows(id));
-    if (norm != nullptr)
-      add(make_patch_norm(*norm, *options_.kernels, plan_.prefix_rows, y), id, {own(y)}, {y.id}, all_rows(id));
+    add(maker_->patches(tokens, *patches, plan_.image_channels, norm ? PatchPositions::kLater : PatchPositions::kAdd, y), id, {},
+        {y.id}, all_rows(id));
+    if (norm != nullptr) add(make_patch_norm(*norm, *options_.kernels, plan_.prefix_rows, y), id, {own(y)}, {y.id}, all_rows(id));
     finish(id, y);
   }
 

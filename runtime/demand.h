@@ -13,9 +13,9 @@ constexpr int64_t kAllRows = -1;
 
 struct NodeDemand {
   bool needed = false;
-  bool kept = false;     ///< an output or a tap: its value must stand in a buffer
-  int uses = 0;          ///< by needed nodes
-  int64_t rows = 0;      ///< kAllRows, or the first so many rows of each image
+  bool kept = false;  ///< an output or a tap: its value must stand in a buffer
+  int uses = 0;       ///< by needed nodes
+  int64_t rows = 0;   ///< kAllRows, or the first so many rows of each image
 };
 
 /// `kept` are the nodes whose values are wanted; their rows are all needed.

@@ -38,7 +38,8 @@ Executor::Group Executor::make_group(size_t images) const {
   return group;
 }
 
-void Executor::place(Group& group, size_t at, const BatchImage& image, int64_t slot, int64_t row, int64_t key_row) const noexcept {
+void Executor::place(Group& group, size_t at, const BatchImage& image, int64_t slot, int64_t row,
+                     int64_t key_row) const noexcept {
   group.images[at] = image.run;
   group.images[at].slot = slot;
   group.rows[0][at] = {row, image.rows, key_row};
@@ -91,7 +92,8 @@ Executor::Memory Executor::memory_for(int64_t rows, int64_t images) const {
 }
 
 void Executor::reserve_memory() {
-  const int64_t rows = batch_.empty() ? 0 : batch_[0].rows, slots = std::min<int64_t>(static_cast<int64_t>(batch_.size()), threads_);
+  const int64_t rows = batch_.empty() ? 0 : batch_[0].rows,
+                slots = std::min<int64_t>(static_cast<int64_t>(batch_.size()), threads_);
   int64_t total = 0;
   for (const BatchImage& image : batch_) total += image.rows;
   if (rows > max_rows_ || slots > slots_) {
@@ -113,7 +115,9 @@ void Executor::reserve_memory() {
   if (total > result_rows_ || images > result_images_) {
     result_rows_ = std::max(total, result_rows_), result_images_ = std::max(images, result_images_);
     int64_t floats = 0;
-    const auto size = [&](const PlanResult& r) { return r.channels * (r.domain == Domain::kImages ? result_images_ : result_rows_); };
+    const auto size = [&](const PlanResult& r) {
+      return r.channels * (r.domain == Domain::kImages ? result_images_ : result_rows_);
+    };
     for (const PlanResult& r : plan_.results) floats += round_up(size(r), 16);
     results_ = Buffer<float>(floats);
     float* at = results_.data();
@@ -127,7 +131,8 @@ void Executor::reserve_memory() {
 void Executor::reserve_steps() {
   const auto reserve = [&](const Pass& pass) {
     for (const auto& step : plan_.steps)
-      pass.for_each(step->work, [&](int image, int64_t begin, int64_t end) { step->reserve(end - begin, pass.rows[0][image].count); });
+      pass.for_each(step->work,
+                    [&](int image, int64_t begin, int64_t end) { step->reserve(end - begin, pass.rows[0][image].count); });
   };
   Pass pass;
   for (int64_t i = 0; i < whole_; ++i) {
@@ -146,7 +151,8 @@ void Executor::run(Team& team) noexcept {
   next_.store(0, std::memory_order_relaxed);
   barriers_passed_.store(0, std::memory_order_relaxed);
   if (hooks_.poison) std::fill(arena_.begin(), arena_.end(), std::numeric_limits<float>::quiet_NaN());
-  team.run(threads_, [](void* self, int thread) noexcept { static_cast<Executor*>(self)->work(thread); }, this);
+  team.run(
+      threads_, [](void* self, int thread) noexcept { static_cast<Executor*>(self)->work(thread); }, this);
   ++runs_;
   counters_ = {1, barriers_passed_.load(std::memory_order_relaxed), static_cast<int>(plan_.steps.size())};
 }

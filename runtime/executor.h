@@ -19,8 +19,8 @@ struct RunCounters {
 
 struct RunHooks {
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< random delays
-  bool poison = false;   ///< buffers that hold nothing alive are filled with NaN
-  bool profile = false;  ///< time each step
+  bool poison = false;                                           ///< buffers that hold nothing alive are filled with NaN
+  bool profile = false;                                          ///< time each step
 };
 
 /// Where one image of a batch comes from and how many rows it makes.
@@ -55,7 +55,9 @@ class Executor {
     double microseconds = 0, operations = 0;
   };
   /// Sums over all runs, of one step on one thread.
-  const StepTime& time(int thread, int step) const { return times_[static_cast<size_t>(thread) * plan_.steps.size() + static_cast<size_t>(step)]; }
+  const StepTime& time(int thread, int step) const {
+    return times_[static_cast<size_t>(thread) * plan_.steps.size() + static_cast<size_t>(step)];
+  }
   int64_t runs() const { return runs_; }
 
  private:

@@ -30,8 +30,8 @@ void require_tokens_or_vectors(const Node& x, const std::string& name) {
 }
 
 void require_shape(const Tensor& tensor, const Shape& expected, const std::string& name) {
-  VIT_CHECK(tensor.shape == expected, Code::kModel, name, ": expected ", tensor.name.empty() ? "a tensor" : tensor.name, " of shape ",
-            expected, ", it is ", tensor.shape);
+  VIT_CHECK(tensor.shape == expected, Code::kModel, name, ": expected ", tensor.name.empty() ? "a tensor" : tensor.name,
+            " of shape ", expected, ", it is ", tensor.shape);
 }
 
 void require_epsilon(float eps, const std::string& name) {
@@ -40,25 +40,27 @@ void require_epsilon(float eps, const std::string& name) {
 
 /// Rows of a table seen as [rows, C]; its last axis must be C.
 int64_t rows_of(const Tensor& table, int64_t channels, const std::string& name) {
-  VIT_CHECK(table.shape.rank() >= 1 && table.shape[-1] == channels, Code::kModel, name, ": expected ", table.name, " with ", channels,
-            " channels in its last axis, its shape is ", table.shape);
+  VIT_CHECK(table.shape.rank() >= 1 && table.shape[-1] == channels, Code::kModel, name, ": expected ", table.name, " with ",
+            channels, " channels in its last axis, its shape is ", table.shape);
   return table.shape.elements() / channels;
 }
 
 void require_row(const Tensor& table, int64_t row, int64_t channels, const std::string& name) {
   const int64_t rows = rows_of(table, channels, name);
-  VIT_CHECK(row >= 0 && row < rows, Code::kModel, name, ": row ", row, " of ", table.name, " does not exist, its shape is ", table.shape);
+  VIT_CHECK(row >= 0 && row < rows, Code::kModel, name, ": row ", row, " of ", table.name, " does not exist, its shape is ",
+            table.shape);
 }
 
 /// The sum of the parts' rows; every part is [out_i, in...] with its own bias or none.
 int64_t checked_outputs(const LinearWeights& w, int64_t in, const std::string& name) {
   VIT_CHECK(!w.weight.empty() && w.bias.size() == w.weight.size(), Code::kModel, name,
-            ": expected one bias (it may be empty) for each weight, got ", w.weight.size(), " weights and ", w.bias.size(), " biases");
+            ": expected one bias (it may be empty) for each weight, got ", w.weight.size(), " weights and ", w.bias.size(),
+            " biases");
   VIT_CHECK(w.in == in, Code::kModel, name, ": the input has ", in, " channels, the weights read ", w.in);
   int64_t out = 0;
   for (size_t i = 0; i < w.weight.size(); ++i) {
-    VIT_CHECK(w.weight[i].shape.rank() >= 2 && w.weight[i].shape[0] > 0, Code::kModel, name, ": expected a matrix, ", w.weight[i].name,
-              " is ", w.weight[i].shape);
+    VIT_CHECK(w.weight[i].shape.rank() >= 2 && w.weight[i].shape[0] > 0, Code::kModel, name, ": expected a matrix, ",
+              w.weight[i].name, " is ", w.weight[i].shape);
     if (w.bias[i]) require_shape(w.bias[i], Shape{w.weight[i].shape[0]}, name);
     out += w.weight[i].shape[0];
   }
@@ -154,9 +156,10 @@ Value Graph::pixels(int64_t channels) { return append(make_node(NodeKind::kPixel
 Value Graph::patch_embed(Value images, LinearWeights conv, int64_t patch_height, int64_t patch_width, std::string name) {
   const Node& x = node(images);
   require_domain(x, Domain::kPixels, name);
-  VIT_CHECK(patch_height > 0 && patch_width > 0, Code::kModel, name, ": expected a patch of at least 1 x 1 pixels, got ", patch_height,
-            " x ", patch_width);
-  VIT_CHECK(conv.weight.size() == 1 && conv.weight[0].shape.rank() == 4, Code::kModel, name, ": expected one weight of four axes");
+  VIT_CHECK(patch_height > 0 && patch_width > 0, Code::kModel, name, ": expected a patch of at least 1 x 1 pixels, got ",
+            patch_height, " x ", patch_width);
+  VIT_CHECK(conv.weight.size() == 1 && conv.weight[0].shape.rank() == 4, Code::kModel, name,
+            ": expected one weight of four axes");
   require_shape(conv.weight[0], Shape{conv.weight[0].shape[0], x.channels, patch_height, patch_width}, name);
   const int64_t out = checked_outputs(conv, x.channels * patch_height * patch_width, name);
   Node n = make_node(NodeKind::kPatchEmbed, std::move(name), {images.id}, Domain::kRows, out);
@@ -223,12 +226,13 @@ Value Graph::head_norm(Value x, std::vector<HeadNorm> parts, float eps, std::str
   require_epsilon(eps, name);
   int64_t free_from = 0;
   for (const HeadNorm& part : parts) {
-    VIT_CHECK(part.norm.gamma.shape.rank() == 1, Code::kModel, name, ": expected ", part.norm.gamma.name, " with one axis, its shape is ",
-              part.norm.gamma.shape);
+    VIT_CHECK(part.norm.gamma.shape.rank() == 1, Code::kModel, name, ": expected ", part.norm.gamma.name,
+              " with one axis, its shape is ", part.norm.gamma.shape);
     const int64_t dim = part.norm.gamma.shape[0];
     if (part.norm.beta) require_shape(part.norm.beta, Shape{dim}, name);
-    VIT_CHECK(part.first >= free_from && part.heads > 0 && part.heads <= (in.channels - part.first) / dim, Code::kModel, name, ": ", part.heads,
-              " heads of ", dim, " from column ", part.first, " do not fit '", in.name, "' of ", in.channels, " channels");
+    VIT_CHECK(part.first >= free_from && part.heads > 0 && part.heads <= (in.channels - part.first) / dim, Code::kModel, name,
+              ": ", part.heads, " heads of ", dim, " from column ", part.first, " do not fit '", in.name, "' of ", in.channels,
+              " channels");
     free_from = part.first + part.heads * dim;
   }
   Node n = make_node(NodeKind::kHeadNorm, std::move(name), {x.id}, in.domain, in.channels);
@@ -258,7 +262,8 @@ Value Graph::activation(Value x, Activation kind, std::string name) {
 Value Graph::gated_activation(Value x, Activation kind, std::string name) {
   const Node& in = node(x);
   require_tokens_or_vectors(in, name);
-  VIT_CHECK(in.channels % 2 == 0, Code::kModel, name, ": expected an even number of channels (gate and value), got ", in.channels);
+  VIT_CHECK(in.channels % 2 == 0, Code::kModel, name, ": expected an even number of channels (gate and value), got ",
+            in.channels);
   Node n = make_node(NodeKind::kGatedActivation, std::move(name), {x.id}, in.domain, in.channels / 2);
   n.activation = kind;
   return append(std::move(n));

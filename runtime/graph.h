@@ -160,7 +160,8 @@ class Graph {
   /// -1 when the model does not have it.
   int output(Output which) const { return outputs_[static_cast<int>(which)]; }
 
-  /// The node of a name as users write it: a node's own, or "logits", "features", "embedding" for the outputs. -1 when there is none.
+  /// The node of a name as users write it: a node's own, or "logits", "features", "embedding" for the outputs. -1 when there is
+  /// none.
   int find(const std::string& name) const;
 
   const std::vector<Node>& nodes() const { return nodes_; }

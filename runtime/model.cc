@@ -14,9 +14,9 @@ Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
   const JsonDocument json = parse_json(files.preprocessor.text, files.preprocessor.path);
   Recipe recipe = recipe_from_preprocessor(json, files.preprocessor.path, config.family);
   const auto size = recipe.fixed_size();
-  VIT_CHECK(!size || (size->height >= config.patch_height && size->width >= config.patch_width), Code::kModel, files.preprocessor.path,
-            ": size: expected pictures of at least one patch, ", config.patch_height, " x ", config.patch_width, ", found ", size->height,
-            " x ", size->width);
+  VIT_CHECK(!size || (size->height >= config.patch_height && size->width >= config.patch_width), Code::kModel,
+            files.preprocessor.path, ": size: expected pictures of at least one patch, ", config.patch_height, " x ",
+            config.patch_width, ", found ", size->height, " x ", size->width);
   return recipe;
 }
 
@@ -26,7 +26,8 @@ std::shared_ptr<const Model> Model::open(const std::string& path, const ModelOpt
   return read(path, open_model_files(path, options), options.architecture);
 }
 
-std::shared_ptr<const Model> Model::open(const std::string& path, const std::vector<NamedBytes>& files, const ModelOptions& options) {
+std::shared_ptr<const Model> Model::open(const std::string& path, const std::vector<NamedBytes>& files,
+                                         const ModelOptions& options) {
   return read(path, open_model_files(path, files, options), options.architecture);
 }
 

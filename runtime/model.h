@@ -34,7 +34,7 @@ struct ModelConfig {
   int64_t image_height = 0, image_width = 0, channels = 3;
   int64_t patch_height = 0, patch_width = 0;
   int64_t num_registers = 0;
-  bool distilled = false;  ///< whether a distillation token follows the class token
+  bool distilled = false;           ///< whether a distillation token follows the class token
   std::vector<std::string> labels;  ///< empty without a classifier
 };
 

@@ -44,8 +44,8 @@ class OneDnnSteps final : public StepMaker {
   }
   std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) override {
     auto step = make<OneDnnLayerNormStep>("layer_normalization");
-    step->norm = std::make_shared<OneDnnLayerNorm>(node.channels, node.eps, floats_of(node.norm.gamma).data(), floats_of(node.norm.beta).data(),
-                                                   x.stride, y.stride);
+    step->norm = std::make_shared<OneDnnLayerNorm>(node.channels, node.eps, floats_of(node.norm.gamma).data(),
+                                                   floats_of(node.norm.beta).data(), x.stride, y.stride);
     step->x = x, step->y = y;
     return step;
   }
@@ -76,7 +76,9 @@ class OneDnnSteps final : public StepMaker {
     return step;
   }
 
-  HeadLayout head_layout(const Node& attention) const override { return {attention.num_heads, attention.channels / attention.num_heads, 1}; }
+  HeadLayout head_layout(const Node& attention) const override {
+    return {attention.num_heads, attention.channels / attention.num_heads, 1};
+  }
   std::unique_ptr<Step> qkv(const Node&, const Node&, const HeadBuffers&, const Work&, BufferRef) override { return nullptr; }
   std::unique_ptr<Step> pack_heads(const Node&, const HeadBuffers&, BufferRef) override { return nullptr; }
   std::unique_ptr<Step> attention(const Node&, const HeadBuffers&, BufferRef) override { return nullptr; }

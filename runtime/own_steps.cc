@@ -26,7 +26,8 @@ class OwnSteps final : public StepMaker {
     step->y = y;
     const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels();
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
-      return options_.pixels ? pack_patches_for_pixels(patches, panel(), model_.recipe().normalisation()) : pack_patches_for_planes(patches, panel());
+      return options_.pixels ? pack_patches_for_pixels(patches, panel(), model_.recipe().normalisation())
+                             : pack_patches_for_planes(patches, panel());
     });
     return step;
   }
@@ -69,7 +70,8 @@ class OwnSteps final : public StepMaker {
   HeadLayout head_layout(const Node& attention) const override {
     return {attention.num_heads, attention.channels / attention.num_heads, panel()};
   }
-  std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries, BufferRef x) override {
+  std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries,
+                            BufferRef x) override {
     auto step = make<QkvStep>("tile, heads");
     step->weights = packed_linear(linear);
     step->layout = head_layout(attention), step->heads = heads, step->query_work = queries, step->x = x;

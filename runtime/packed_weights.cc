@@ -9,7 +9,8 @@ namespace {
 /// Writes rows [first, first + count) of parts that are stacked by rows.
 void stacked_rows(const std::vector<Tensor>& parts, int64_t in, int64_t first, int64_t count, float* to) {
   for (const Tensor& part : parts) {
-    const int64_t rows = part.shape[0], begin = std::clamp<int64_t>(first, 0, rows), end = std::clamp<int64_t>(first + count, 0, rows);
+    const int64_t rows = part.shape[0], begin = std::clamp<int64_t>(first, 0, rows),
+                  end = std::clamp<int64_t>(first + count, 0, rows);
     if (begin < end) part.to_float(begin * in, (end - begin) * in, to + (begin - first) * in);
     first -= rows;
   }
@@ -96,7 +97,8 @@ std::vector<float> floats_of(const Tensor& tensor) {
 
 std::shared_ptr<const Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel) {
   const int64_t channels = tensor.shape.elements();
-  return std::make_shared<const Buffer<float>>(pad_to_panels(channels, panel, [&](float* to) { tensor.to_float(0, channels, to); }));
+  return std::make_shared<const Buffer<float>>(
+      pad_to_panels(channels, panel, [&](float* to) { tensor.to_float(0, channels, to); }));
 }
 
 }  // namespace vit

@@ -49,16 +49,16 @@ struct PlanOptions {
 /// Immutable but for what its steps reserve; runs belong to a Session.
 struct Plan {
   std::vector<std::unique_ptr<Step>> steps;
-  std::vector<bool> barrier_before;           ///< of each step, when several threads share the images
-  std::vector<std::vector<int>> dead_after;   ///< row buffers that only their own rows' thread read, and nobody will again
+  std::vector<bool> barrier_before;          ///< of each step, when several threads share the images
+  std::vector<std::vector<int>> dead_after;  ///< row buffers that only their own rows' thread read, and nobody will again
   std::vector<PlanBuffer> buffers;
-  std::vector<PlanResult> results;            ///< the output first, then the taps
+  std::vector<PlanResult> results;  ///< the output first, then the taps
   int64_t prefix_rows = 0, patch_height = 0, patch_width = 0, embed_dim = 0, image_channels = 3;
-  int64_t key_rows_multiple = 1;              ///< an image's rows in key and value buffers are rounded up to this
+  int64_t key_rows_multiple = 1;               ///< an image's rows in key and value buffers are rounded up to this
   const PositionWeights* positions = nullptr;  ///< null: none
   Backend backend = Backend::kOwn;
-  int64_t weight_bytes = 0;                   ///< packed, those shared with other plans of the model too
-  int stages = 1;                             ///< lists of rows: 1 + the number of token selections
+  int64_t weight_bytes = 0;  ///< packed, those shared with other plans of the model too
+  int stages = 1;            ///< lists of rows: 1 + the number of token selections
 
   int barriers() const;
 };

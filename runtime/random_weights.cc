@@ -10,7 +10,8 @@ namespace {
 class RandomWeights final : public TensorMaker {
  public:
   Tensor make(const std::string& name, const Shape& shape) override {
-    const bool gain = shape.rank() == 1 && (name.ends_with("gamma") || (name.ends_with(".weight") && name.find("norm") != std::string::npos));
+    const bool gain =
+        shape.rank() == 1 && (name.ends_with("gamma") || (name.ends_with(".weight") && name.find("norm") != std::string::npos));
     const auto count = static_cast<size_t>(shape.elements());
     Tensor tensor;
     tensor.name = name;

@@ -17,7 +17,7 @@ struct Session::State {
   int threads = 1;
   std::unique_ptr<Team> team;
   std::map<std::pair<Output, bool>, std::unique_ptr<Executor>> executors;  ///< by output and whether pixels come in
-  std::map<std::pair<int64_t, int64_t>, std::vector<float>> positions;    ///< interpolated tables by grid
+  std::map<std::pair<int64_t, int64_t>, std::vector<float>> positions;     ///< interpolated tables by grid
   Executor* last = nullptr;
   Output last_want = Output::kLogits;
   std::vector<BatchImage> batch;
@@ -89,7 +89,8 @@ Session::Session(Session&&) noexcept = default;
 void Session::run(std::span<const PixelView> images, Output want) {
   VIT_CHECK(!images.empty(), Code::kArgument, "a run: expected at least one image, got none");
   const int64_t channels = model().config().channels;
-  VIT_CHECK(channels == 3, Code::kArgument, "this model expects ", channels, " channels; pictures have 3: run it on a float input");
+  VIT_CHECK(channels == 3, Code::kArgument, "this model expects ", channels,
+            " channels; pictures have 3: run it on a float input");
   Executor& executor = state_->executor(want, true);
   state_->batch.clear();
   for (const PixelView& pixels : images) {
@@ -180,7 +181,8 @@ std::vector<StepProfile> Session::profile() const {
 
 std::string Session::describe_plan(int64_t height, int64_t width) const {
   const bool classifier = model().graph().output(Output::kLogits) >= 0;
-  Executor& executor = state_->last != nullptr ? *state_->last : state_->executor(classifier ? Output::kLogits : Output::kEmbedding, true);
+  Executor& executor =
+      state_->last != nullptr ? *state_->last : state_->executor(classifier ? Output::kLogits : Output::kEmbedding, true);
   const ModelConfig& config = model().config();
   const int64_t rows = executor.plan().prefix_rows + height / config.patch_height * (width / config.patch_width);
   const Executor::Memory memory =

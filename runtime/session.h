@@ -18,7 +18,7 @@ namespace vit {
 struct SessionOptions {
   int threads = 0;  ///< 0: usable_cpus()
   Backend backend = Backend::kOwn;
-  std::string isa = {};           ///< empty: VIT_ISA or the best
+  std::string isa = {};                ///< empty: VIT_ISA or the best
   std::vector<std::string> taps = {};  ///< node names to keep
   bool profile = false;
   TeamKind team = default_team();
@@ -65,8 +65,8 @@ class Session {
   };
   Counters counters() const;
   std::vector<StepProfile> profile() const;
-  /// The plan in JSON: steps, implementations, barriers, memory: what the runs so far have reserved, or, before the first run, what one
-  /// image of `height` x `width` pixels will need.
+  /// The plan in JSON: steps, implementations, barriers, memory: what the runs so far have reserved, or, before the first run,
+  /// what one image of `height` x `width` pixels will need.
   std::string describe_plan(int64_t height, int64_t width) const;
 
  private:

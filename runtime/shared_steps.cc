@@ -42,7 +42,8 @@ std::shared_ptr<const Buffer<float>> query_of(const Node& node) {
   for (int64_t o = 0; o < w.out; ++o) {
     double sum = static_cast<double>(w.bias[static_cast<size_t>(o)]);
     for (int64_t i = 0; i < w.in; ++i)
-      sum += static_cast<double>(w.weight[static_cast<size_t>(o * w.in + i)]) * static_cast<double>(latent[static_cast<size_t>(i)]);
+      sum +=
+          static_cast<double>(w.weight[static_cast<size_t>(o * w.in + i)]) * static_cast<double>(latent[static_cast<size_t>(i)]);
     (*query)[o] = static_cast<float>(sum);
   }
   return query;

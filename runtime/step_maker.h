@@ -38,7 +38,8 @@ class StepMaker {
   virtual std::unique_ptr<Step> add(const Node& node, BufferRef a, BufferRef b, BufferRef y) = 0;
 
   virtual HeadLayout head_layout(const Node& attention) const = 0;
-  virtual std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries, BufferRef x) = 0;
+  virtual std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries,
+                                    BufferRef x) = 0;
   virtual std::unique_ptr<Step> pack_heads(const Node& attention, const HeadBuffers& heads, BufferRef x) = 0;
   virtual std::unique_ptr<Step> attention(const Node& node, const HeadBuffers& heads, BufferRef y) = 0;
   virtual std::unique_ptr<Step> plain_attention(const Node& node, BufferRef qkv, BufferRef y) = 0;

@@ -134,7 +134,8 @@ Tensor Weights::take(const std::string& name, const Shape& shape) const {
   const Tensor* tensor = accounting_->find(full);
   VIT_CHECK(tensor != nullptr, Code::kModel, full, ": expected ", shape, ", the file has no such tensor");
   VIT_CHECK(tensor->shape == shape, Code::kModel, full, ": expected ", shape, ", the file has ", tensor->shape);
-  VIT_CHECK(tensor->dtype != DType::kOther, Code::kModel, full, ": expected a floating-point type, the file has ", tensor->dtype_code);
+  VIT_CHECK(tensor->dtype != DType::kOther, Code::kModel, full, ": expected a floating-point type, the file has ",
+            tensor->dtype_code);
   accounting_->used.insert(tensor);
   return *tensor;
 }
@@ -171,7 +172,8 @@ void Weights::require_all_used() const {
 void WeightStore::drop(const Tensor& tensor) const noexcept {
   for (const Mapping& file : files_) {
     const Bytes all = file.bytes();
-    if (tensor.bytes.data() >= all.data() && tensor.bytes.data() < all.data() + all.size()) file.drop(tensor.bytes.data(), tensor.bytes.size());
+    if (tensor.bytes.data() >= all.data() && tensor.bytes.data() < all.data() + all.size())
+      file.drop(tensor.bytes.data(), tensor.bytes.size());
   }
 }
 

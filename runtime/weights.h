@@ -22,7 +22,7 @@ struct Tensor {
   std::string dtype_code;  ///< as the file has it ("F32", "I64", ...)
   Shape shape;
   Bytes bytes;
-  std::string file;        ///< the file it stands in, without its folder
+  std::string file;                                         ///< the file it stands in, without its folder
   std::shared_ptr<const std::vector<float>> own = nullptr;  ///< of a tensor that stands in no file
   explicit operator bool() const { return !name.empty(); }
   /// Rows [first, first + count) of the first axis, as a view of the same bytes. They must exist.
@@ -65,12 +65,14 @@ class WeightStore {
 class Weights {
  public:
   explicit Weights(const WeightStore& store);
-  /// The same store and the same accounting; names are asked for with `prefix` before them, which brings its own dot ("encoder.").
+  /// The same store and the same accounting; names are asked for with `prefix` before them, which brings its own dot
+  /// ("encoder.").
   Weights at(const std::string& prefix) const;
 
   bool has(const std::string& name) const;
   std::string full_name(const std::string& name) const { return prefix_ + name; }
-  /// Throws Error(kModel): "NAME: expected [..], the file has no such tensor" or "..., the file has [..]", or a type that is no float.
+  /// Throws Error(kModel): "NAME: expected [..], the file has no such tensor" or "..., the file has [..]", or a type that is no
+  /// float.
   Tensor take(const std::string& name, const Shape& shape) const;
   /// Looks without taking: for a size that only the tensor tells. Throws when absent.
   const Tensor& look(const std::string& name) const;

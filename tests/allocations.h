@@ -9,7 +9,8 @@ namespace vit {
 /// Calls of operator new so far, on all threads.
 int64_t allocations();
 
-/// While it lives, the n-th call of operator new on this thread (from 1) throws std::bad_alloc; with `onwards` all later ones, too.
+/// While it lives, the n-th call of operator new on this thread (from 1) throws std::bad_alloc; with `onwards` all later ones,
+/// too.
 class FailAllocation {
  public:
   enum class Extent { kOnce, kOnwards };

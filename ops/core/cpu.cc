@@ -80,7 +80,8 @@ Isa choose_isa(const std::string& name) {
   }
   for (const Isa isa : usable_isas())
     if (wanted == isa_name(isa)) return isa;
-  throw Error(Code::kUnsupported, str(source, ": expected one of ", usable_names(), " (what this CPU can run), got '", wanted, "'"));
+  throw Error(Code::kUnsupported,
+              str(source, ": expected one of ", usable_names(), " (what this CPU can run), got '", wanted, "'"));
 }
 
 std::string cpu_name() {

@@ -39,8 +39,8 @@ std::string str(const Parts&... parts) {
 }
 
 /// Throws Error(code, sentence) unless `condition` holds; the sentence is only built when it is needed.
-#define VIT_CHECK(condition, code, ...)                              \
-  do {                                                               \
+#define VIT_CHECK(condition, code, ...)                                    \
+  do {                                                                     \
     if (!(condition)) throw ::vit::Error((code), ::vit::str(__VA_ARGS__)); \
   } while (0)
 

@@ -106,8 +106,7 @@ std::vector<uint8_t> read_file(const std::string& path, uint64_t limit_bytes, in
   bool regular = false, directory = false;
   VIT_CHECK(file_seam().stat(file.fd(), &bytes, &regular, &directory) == 0, Code::kIo, path, ": ", std::strerror(errno));
   VIT_CHECK(!directory, Code::kIo, path, ": expected a file, found a directory");
-  if (regular)
-    VIT_CHECK(bytes <= limit_bytes, Code::kIo, path, ": has ", bytes, " bytes, the limit is ", limit_bytes);
+  if (regular) VIT_CHECK(bytes <= limit_bytes, Code::kIo, path, ": has ", bytes, " bytes, the limit is ", limit_bytes);
 
   std::vector<uint8_t> data;
   data.reserve(regular ? bytes + 1 : 0);  // one more, so that the end is seen without growing

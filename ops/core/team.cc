@@ -80,7 +80,8 @@ class ThreadTeam final : public Team {
     round_.fetch_add(1, std::memory_order_release);
     round_.notify_all();
     work(context, 0);
-    for (uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;) unfinished_.wait(left, std::memory_order_acquire);
+    for (uint32_t left; (left = unfinished_.load(std::memory_order_acquire)) != 0;)
+      unfinished_.wait(left, std::memory_order_acquire);
   }
 
  private:
@@ -140,7 +141,8 @@ TeamKind default_team() {
 int usable_cpus() {
   cpu_set_t set;
   CPU_ZERO(&set);
-  int cpus = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
+  int cpus =
+      sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
   if (const int quota = quota_cpus(); quota > 0) cpus = std::min(cpus, quota);
   return std::max(cpus, 1);
 }

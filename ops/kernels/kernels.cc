@@ -16,7 +16,10 @@ namespace vit {
 
 extern const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME);
 const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME) = {
-    VIT_STRING(VIT_ISA_NAME), static_cast<int>(kLanes), kTileRows, kPanelColumns,
+    VIT_STRING(VIT_ISA_NAME),
+    static_cast<int>(kLanes),
+    kTileRows,
+    kPanelColumns,
 #define VIT_KERNEL(name, ...) name,
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL

@@ -21,8 +21,10 @@ void transpose_block(const float* x, int64_t x_stride, int64_t rows, int64_t col
     for (; c + 4 <= columns; c += 4) {
       Four row[4];
       for (int i = 0; i < 4; ++i) memcpy(&row[i], from + i * x_stride + c, sizeof(Four));
-      const Four a = __builtin_shuffle(row[0], row[1], Index{0, 4, 1, 5}), b = __builtin_shuffle(row[2], row[3], Index{0, 4, 1, 5});
-      const Four d = __builtin_shuffle(row[0], row[1], Index{2, 6, 3, 7}), e = __builtin_shuffle(row[2], row[3], Index{2, 6, 3, 7});
+      const Four a = __builtin_shuffle(row[0], row[1], Index{0, 4, 1, 5}),
+                 b = __builtin_shuffle(row[2], row[3], Index{0, 4, 1, 5});
+      const Four d = __builtin_shuffle(row[0], row[1], Index{2, 6, 3, 7}),
+                 e = __builtin_shuffle(row[2], row[3], Index{2, 6, 3, 7});
       const Four column[4] = {__builtin_shuffle(a, b, Index{0, 1, 4, 5}), __builtin_shuffle(a, b, Index{2, 3, 6, 7}),
                               __builtin_shuffle(d, e, Index{0, 1, 4, 5}), __builtin_shuffle(d, e, Index{2, 3, 6, 7})};
       for (int i = 0; i < 4; ++i) memcpy(y + (c + i) * y_stride + r, &column[i], sizeof(Four));

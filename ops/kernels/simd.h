@@ -81,7 +81,8 @@ VIT_INLINE float sum_over(const float* x, int64_t n, float neutral, F f) {
 template <class F>
 VIT_INLINE void map_row(float* y, int64_t n, F f) {
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) store(y + i, f([=](const float* p) __attribute__((always_inline)) { return load(p + i); }));
+  for (; i + kLanes <= n; i += kLanes)
+    store(y + i, f([=](const float* p) __attribute__((always_inline)) { return load(p + i); }));
   if (const int64_t rest = n - i; rest > 0)
     store_first(y + i, rest, f([=](const float* p) __attribute__((always_inline)) { return load_first(p + i, rest, 0.0f); }));
 }

@@ -42,7 +42,10 @@ Json model_json(const Model& model) {
 Json tensors_json(const Model& model) {
   Json out = Json::array();
   for (const auto& [name, tensor] : model.weights().tensors())
-    out.push_back({{"name", printable(name, 4096)}, {"type", printable(tensor.dtype_code)}, {"shape", tensor.shape.dims()}, {"file", printable(tensor.file)}});
+    out.push_back({{"name", printable(name, 4096)},
+                   {"type", printable(tensor.dtype_code)},
+                   {"shape", tensor.shape.dims()},
+                   {"file", printable(tensor.file)}});
   return out;
 }
 
@@ -64,7 +67,8 @@ Json nodes_json(const Model& model) {
 
 Json recipe_json(const vit_session& session) {
   Json out = session.recipe.to_json();
-  out["pillow_order"] = {{"value", session.pillow_order}, {"origin", session.pillow_order == 13 ? "option pillow_order" : "default"}};
+  out["pillow_order"] = {{"value", session.pillow_order},
+                         {"origin", session.pillow_order == 13 ? "option pillow_order" : "default"}};
   return out;
 }
 

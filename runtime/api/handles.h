@@ -59,8 +59,8 @@ inline void require(const void* pointer, const char* name) { VIT_CHECK(pointer !
 /// Throws Error(kArgument) unless a struct's size makes sense: at least its size field, and at most what a header of the far
 /// future may have.
 inline size_t checked_struct_size(size_t size, const char* name) {
-  VIT_CHECK(size >= sizeof(size_t) && size <= 4096, Code::kArgument, name, ".struct_size: expected the size of the struct, found ", size,
-            "; initialise the struct with its VIT_..._INIT macro");
+  VIT_CHECK(size >= sizeof(size_t) && size <= 4096, Code::kArgument, name,
+            ".struct_size: expected the size of the struct, found ", size, "; initialise the struct with its VIT_..._INIT macro");
   return size;
 }
 

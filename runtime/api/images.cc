@@ -29,7 +29,8 @@ void check_capacity(size_t capacity, size_t needed) {
   VIT_CHECK(capacity >= needed, Code::kArgument, "capacity: expected room for ", needed, " elements, found ", capacity);
 }
 
-/// Runs images in parts, unless nodes are tapped: those are asked for the call as a whole. Calls each(view) with each part's output.
+/// Runs images in parts, unless nodes are tapped: those are asked for the call as a whole. Calls each(view) with each part's
+/// output.
 template <class Each>
 void run_parts(vit_session& session, const std::vector<vit::Pixels>& pixels, vit::Output output, Each each) {
   std::vector<vit::PixelView> views;
@@ -52,7 +53,8 @@ std::vector<double> softmax(std::span<const float> logits) {
 }
 
 /// Appends the `count` most probable labels; ties by index.
-void append_best(const std::vector<std::string>& labels, std::span<const float> logits, size_t count, std::vector<vit_class>& to) {
+void append_best(const std::vector<std::string>& labels, std::span<const float> logits, size_t count,
+                 std::vector<vit_class>& to) {
   for (const float logit : logits)
     VIT_CHECK(std::isfinite(logit), Code::kImage, "the model's logits for this image are not finite");
   const std::vector<double> probabilities = softmax(logits);
@@ -71,18 +73,21 @@ void infer(vit_session* session, const vit_image* images, size_t count, vit_outp
   const vit::Output output = vit::checked_output(*session->model, want);
   std::vector<vit::Pixels> pixels = vit::read_images(*session, {images, count});
   int64_t elements = 0;
-  for (const vit::Pixels& image : pixels) elements += session->session.output_shape(output, 1, image.height, image.width).elements();
+  for (const vit::Pixels& image : pixels)
+    elements += session->session.output_shape(output, 1, image.height, image.width).elements();
   check_capacity(capacity, static_cast<size_t>(elements));
   std::vector<float> results;
   results.reserve(static_cast<size_t>(elements));
-  run_parts(*session, pixels, output, [&](const vit::ResultView& part) { results.insert(results.end(), part.data, part.data + part.shape.elements()); });
+  run_parts(*session, pixels, output,
+            [&](const vit::ResultView& part) { results.insert(results.end(), part.data, part.data + part.shape.elements()); });
   std::copy(results.begin(), results.end(), out);
   session->pixels = std::move(pixels);
 }
 
 }  // namespace
 
-vit_status vit_classify(vit_session* session, const vit_image* images, size_t count, size_t top_k, vit_class* out, size_t* found) {
+vit_status vit_classify(vit_session* session, const vit_image* images, size_t count, size_t top_k, vit_class* out,
+                        size_t* found) {
   return vit::guarded([&] {
     check_images(session, images, count);
     vit::require(out, "out");
@@ -114,7 +119,8 @@ vit_status vit_embed(vit_session* session, const vit_image* images, size_t count
   return vit::guarded([&] { infer(session, images, count, VIT_OUTPUT_EMBEDDING, out, capacity); });
 }
 
-vit_status vit_preprocess(vit_session* session, const vit_image* image, uint8_t* out, size_t capacity, size_t* height, size_t* width) {
+vit_status vit_preprocess(vit_session* session, const vit_image* image, uint8_t* out, size_t capacity, size_t* height,
+                          size_t* width) {
   return vit::guarded([&] {
     check_images(session, image, 1);
     vit::require(height, "height");

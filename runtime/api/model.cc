@@ -65,7 +65,8 @@ vit_status vit_model_open(const char* path, const vit_model_options* options, vi
   });
 }
 
-vit_status vit_model_open_memory(const char* name, const vit_file* files, size_t count, const vit_model_options* options, vit_model** out) {
+vit_status vit_model_open_memory(const char* name, const vit_file* files, size_t count, const vit_model_options* options,
+                                 vit_model** out) {
   return open_model(out, [&] {
     vit::require(name, "name");
     if (count != 0) vit::require(files, "files");

@@ -8,7 +8,7 @@
 namespace vit {
 namespace {
 
-constexpr size_t kLargestSide = 1 << 24;             // of a caller's pixels: keeps every product far below 2^63
+constexpr size_t kLargestSide = 1 << 24;  // of a caller's pixels: keeps every product far below 2^63
 constexpr size_t kLargestStride = size_t{1} << 32;
 
 PixelFormat pixel_format(vit_pixel_format format) {
@@ -67,8 +67,8 @@ std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_
     if (image.kind == VIT_IMAGE_PREPARED) {
       const ModelConfig& config = session.model->config();
       VIT_CHECK(upright.height >= config.patch_height && upright.width >= config.patch_width, Code::kImage, name,
-                ": expected at least one patch of ", config.patch_height, " x ", config.patch_width, ", found ", upright.height, " x ",
-                upright.width);
+                ": expected at least one patch of ", config.patch_height, " x ", config.patch_width, ", found ", upright.height,
+                " x ", upright.width);
       out.push_back(std::move(upright));
       continue;
     }

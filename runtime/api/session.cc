@@ -15,15 +15,16 @@ void check_tap(const vit::Graph& graph, const std::string& name) {
   const std::vector<vit::Node>& nodes = graph.nodes();
   const auto found = std::find_if(nodes.begin(), nodes.end(), [&](const vit::Node& node) { return node.name == name; });
   VIT_CHECK(found != nodes.end(), vit::Code::kArgument, "taps: the model has no node named ", name);
-  VIT_CHECK(found->kind != vit::NodeKind::kPixels, vit::Code::kArgument, "taps: ", name, " are 8-bit and always kept, see vit_pixels()");
+  VIT_CHECK(found->kind != vit::NodeKind::kPixels, vit::Code::kArgument, "taps: ", name,
+            " are 8-bit and always kept, see vit_pixels()");
   VIT_CHECK(vit::can_tap(graph, static_cast<int>(found - nodes.begin())), vit::Code::kArgument, "taps: ", name,
             " is computed inside another node and has no value of its own");
 }
 
 vit::SessionOptions engine_options(const vit::Model& model, const vit_session_options& given) {
   using vit::Code;
-  VIT_CHECK(given.threads >= 0 && given.threads <= kMostThreads, Code::kArgument, "threads: expected 0 to ", kMostThreads, ", found ",
-            given.threads);
+  VIT_CHECK(given.threads >= 0 && given.threads <= kMostThreads, Code::kArgument, "threads: expected 0 to ", kMostThreads,
+            ", found ", given.threads);
   VIT_CHECK(given.backend == VIT_BACKEND_OWN || given.backend == VIT_BACKEND_ONEDNN, Code::kArgument, "backend: unknown value ",
             static_cast<int>(given.backend));
   if (given.tap_count != 0) vit::require(given.taps, "taps");
@@ -43,13 +44,14 @@ vit::SessionOptions engine_options(const vit::Model& model, const vit_session_op
 vit::Recipe session_recipe(const vit::Model& model, const vit_session_options& given) {
   using vit::Code;
   vit::Recipe recipe = model.recipe();
-  VIT_CHECK((given.height == 0) == (given.width == 0), Code::kArgument, "height and width: expected both or neither, found ", given.height,
-            " and ", given.width);
+  VIT_CHECK((given.height == 0) == (given.width == 0), Code::kArgument, "height and width: expected both or neither, found ",
+            given.height, " and ", given.width);
   VIT_CHECK(given.height <= vit::kMaxRecipeSide && given.width <= vit::kMaxRecipeSide, Code::kArgument,
             "height and width: expected at most ", vit::kMaxRecipeSide, ", found ", given.height, " and ", given.width);
-  if (given.height != 0) recipe.override_size({static_cast<int64_t>(given.height), static_cast<int64_t>(given.width)}, "option size");
-  VIT_CHECK(given.native == 0 || given.height == 0, Code::kArgument, "native: expected no height and width beside it, found ", given.height,
-            " x ", given.width);
+  if (given.height != 0)
+    recipe.override_size({static_cast<int64_t>(given.height), static_cast<int64_t>(given.width)}, "option size");
+  VIT_CHECK(given.native == 0 || given.height == 0, Code::kArgument, "native: expected no height and width beside it, found ",
+            given.height, " x ", given.width);
   if (given.native != 0) recipe.keep_native_size({model.config().patch_height, model.config().patch_width}, "option native");
   VIT_CHECK(given.exif >= VIT_EXIF_RECIPE && given.exif <= VIT_EXIF_IGNORE, Code::kArgument, "exif: unknown value ",
             static_cast<int>(given.exif));
@@ -68,10 +70,14 @@ void write_dims(const vit::Shape& shape, size_t* dims, size_t* rank) {
 namespace vit {
 
 Output checked_output(const Model& model, vit_output want) {
-  VIT_CHECK(want >= VIT_OUTPUT_LOGITS && want <= VIT_OUTPUT_EMBEDDING, Code::kArgument, "want: unknown output ", static_cast<int>(want));
-  const Output output = want == VIT_OUTPUT_LOGITS ? Output::kLogits : want == VIT_OUTPUT_FEATURES ? Output::kFeatures : Output::kEmbedding;
-  VIT_CHECK(model.graph().output(output) >= 0, Code::kArgument, model.path(),
-            want == VIT_OUTPUT_LOGITS ? ": this model has no classifier and so no logits" : ": this model does not have this output");
+  VIT_CHECK(want >= VIT_OUTPUT_LOGITS && want <= VIT_OUTPUT_EMBEDDING, Code::kArgument, "want: unknown output ",
+            static_cast<int>(want));
+  const Output output = want == VIT_OUTPUT_LOGITS     ? Output::kLogits
+                        : want == VIT_OUTPUT_FEATURES ? Output::kFeatures
+                                                      : Output::kEmbedding;
+  VIT_CHECK(
+      model.graph().output(output) >= 0, Code::kArgument, model.path(),
+      want == VIT_OUTPUT_LOGITS ? ": this model has no classifier and so no logits" : ": this model does not have this output");
   return output;
 }
 
@@ -87,15 +93,20 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
               "pillow_order: expected 0, 12 or 13, found ", given.pillow_order);
     const vit::SessionOptions engine = engine_options(*model->model, given);
     vit::Recipe recipe = session_recipe(*model->model, given);
-    *out = new vit_session{model->model, std::move(recipe), given.pillow_order == 13 ? 13 : 12,
-                           given.max_image_pixels != 0 ? given.max_image_pixels : kDefaultImagePixels, given.tap_count != 0, vit::Session(model->model, engine), {}};
+    *out = new vit_session{model->model,
+                           std::move(recipe),
+                           given.pillow_order == 13 ? 13 : 12,
+                           given.max_image_pixels != 0 ? given.max_image_pixels : kDefaultImagePixels,
+                           given.tap_count != 0,
+                           vit::Session(model->model, engine),
+                           {}};
   });
 }
 
 void vit_session_free(vit_session* session) { delete session; }
 
-vit_status vit_run(vit_session* session, const float* input, size_t batch, size_t height, size_t width, vit_output want, float* out,
-                   size_t capacity) {
+vit_status vit_run(vit_session* session, const float* input, size_t batch, size_t height, size_t width, vit_output want,
+                   float* out, size_t capacity) {
   using vit::Code;
   return vit::guarded([&] {
     vit::require(session, "session");
@@ -105,10 +116,10 @@ vit_status vit_run(vit_session* session, const float* input, size_t batch, size_
     const vit::Output output = vit::checked_output(*session->model, want);
     // Bounds that keep the product of all sizes far from overflow; memory runs out earlier.
     VIT_CHECK(batch >= 1 && batch <= 1 << 20, Code::kArgument, "batch: expected 1 to 1048576, found ", batch);
-    VIT_CHECK(height >= static_cast<size_t>(config.patch_height) && width >= static_cast<size_t>(config.patch_width) && height <= 1 << 16 &&
-                  width <= 1 << 16,
-              Code::kArgument, "input: expected a height and width from one patch (", config.patch_height, " x ", config.patch_width,
-              ") to 65536, found ", height, " x ", width);
+    VIT_CHECK(height >= static_cast<size_t>(config.patch_height) && width >= static_cast<size_t>(config.patch_width) &&
+                  height <= 1 << 16 && width <= 1 << 16,
+              Code::kArgument, "input: expected a height and width from one patch (", config.patch_height, " x ",
+              config.patch_width, ") to 65536, found ", height, " x ", width);
     const auto n = [](size_t value) { return static_cast<int64_t>(value); };
     const int64_t elements = session->session.output_shape(output, n(batch), n(height), n(width)).elements();
     VIT_CHECK(n(capacity) >= elements, Code::kArgument, "capacity: expected room for ", elements, " elements, found ", capacity);
@@ -118,8 +129,8 @@ vit_status vit_run(vit_session* session, const float* input, size_t batch, size_
   });
 }
 
-vit_status vit_output_shape(const vit_session* session, size_t batch, size_t height, size_t width, vit_output want, size_t dims[3],
-                            size_t* rank) {
+vit_status vit_output_shape(const vit_session* session, size_t batch, size_t height, size_t width, vit_output want,
+                            size_t dims[3], size_t* rank) {
   using vit::Code;
   return vit::guarded([&] {
     vit::require(session, "session");
@@ -134,10 +145,10 @@ vit_status vit_output_shape(const vit_session* session, size_t batch, size_t hei
                 "height and width: the size of this model's input depends on the picture, so they cannot be 0");
       size = fixed.value_or(vit::PixelSize{config.image_height, config.image_width});
     }
-    VIT_CHECK(batch <= 1 << 20 && size.height >= config.patch_height && size.width >= config.patch_width && size.height <= 1 << 16 &&
-                  size.width <= 1 << 16,
-              Code::kArgument, "input: expected a batch of at most 1048576 and sides from one patch to 65536, found ", batch, " x ",
-              size.height, " x ", size.width);
+    VIT_CHECK(batch <= 1 << 20 && size.height >= config.patch_height && size.width >= config.patch_width &&
+                  size.height <= 1 << 16 && size.width <= 1 << 16,
+              Code::kArgument, "input: expected a batch of at most 1048576 and sides from one patch to 65536, found ", batch,
+              " x ", size.height, " x ", size.width);
     write_dims(session->session.output_shape(output, static_cast<int64_t>(batch), size.height, size.width), dims, rank);
   });
 }

@@ -59,10 +59,11 @@ typedef struct vit_model vit_model;
 
 typedef struct vit_model_options {
   size_t struct_size;
-  size_t max_header_bytes; /**< limit of a safetensors header; 0: 16 MiB */
+  size_t max_header_bytes;  /**< limit of a safetensors header; 0: 16 MiB */
   const char* architecture; /**< a name of timm's registry for weights without config.json, which is not read then; NULL: none */
 } vit_model_options;
-#define VIT_MODEL_OPTIONS_INIT {sizeof(vit_model_options), 0, NULL}
+#define VIT_MODEL_OPTIONS_INIT \
+  { sizeof(vit_model_options), 0, NULL }
 
 /** Loads a model: a folder in Hugging Face's layout (config.json beside model.safetensors or its index).
  *  `options` may be NULL. On success *out owns the model: vit_model_free() releases it, at any time; sessions keep what they
@@ -87,13 +88,14 @@ VIT_API void vit_model_free(vit_model* model);
 
 typedef struct vit_model_info {
   size_t struct_size;
-  size_t num_labels;   /**< 0: the model has no classifier */
-  size_t embed_dim;    /**< channels of a token and of an embedding */
+  size_t num_labels;              /**< 0: the model has no classifier */
+  size_t embed_dim;               /**< channels of a token and of an embedding */
   size_t height, width, channels; /**< of the input that the model was made for, in pixels */
   size_t patch_height, patch_width;
   size_t input_height, input_width; /**< of the pixels that its preprocessing gives; 0: that depends on the picture */
 } vit_model_info;
-#define VIT_MODEL_INFO_INIT {sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0}
+#define VIT_MODEL_INFO_INIT \
+  { sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills in as much of *info as its struct_size covers. */
 VIT_API vit_status vit_model_get_info(const vit_model* model, vit_model_info* info);
@@ -119,27 +121,29 @@ typedef enum vit_exif {
 
 typedef struct vit_session_options {
   size_t struct_size;
-  int threads;                /**< 0: the CPUs that the process may use */
+  int threads; /**< 0: the CPUs that the process may use */
   vit_backend backend;
-  const char* isa;            /**< "sse2", "avx2", "avx512", "neon"; NULL: the variable VIT_ISA, or the best of this CPU */
-  size_t height, width;       /**< of the pixels that images are brought to; 0: as the model's preprocessing says */
+  const char* isa;      /**< "sse2", "avx2", "avx512", "neon"; NULL: the variable VIT_ISA, or the best of this CPU */
+  size_t height, width; /**< of the pixels that images are brought to; 0: as the model's preprocessing says */
   vit_exif exif;
-  int pillow_order;           /**< order of the resize passes: 0 or 12 as Pillow up to 12.1, 13 as Pillow 13 */
-  const char* const* taps;    /**< names of graph nodes to keep, see vit_tap(); copied */
+  int pillow_order;        /**< order of the resize passes: 0 or 12 as Pillow up to 12.1, 13 as Pillow 13 */
+  const char* const* taps; /**< names of graph nodes to keep, see vit_tap(); copied */
   size_t tap_count;
-  uint64_t max_image_pixels;  /**< limit of an image file's width x height; 0: 178,956,970 (Pillow's) */
-  int profile;                /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE */
-  int native;                 /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
-                                   cut off, and one call may mix sizes. Excludes height and width */
+  uint64_t max_image_pixels; /**< limit of an image file's width x height; 0: 178,956,970 (Pillow's) */
+  int profile;               /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE */
+  int native; /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
+                   cut off, and one call may mix sizes. Excludes height and width */
 } vit_session_options;
-#define VIT_SESSION_OPTIONS_INIT {sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0}
+#define VIT_SESSION_OPTIONS_INIT \
+  { sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0 }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);
 /** NULL is allowed. */
 VIT_API void vit_session_free(vit_session* session);
 
-/* ---- images in, answers out ------------------------------------------------------------------------------------------------- */
+/* ---- images in, answers out -------------------------------------------------------------------------------------------------
+ */
 
 typedef enum vit_image_kind {
   VIT_IMAGE_PATH = 0,    /**< a file: JPEG, PNG, WebP, BMP, PNM or TGA; "-" is standard input */
@@ -176,7 +180,8 @@ static inline vit_image vit_image_encoded(const void* data, size_t bytes) {
   vit_image image = {sizeof(vit_image), VIT_IMAGE_ENCODED, NULL, data, bytes, 0, 0, 0, VIT_PIXELS_RGB};
   return image;
 }
-static inline vit_image vit_image_pixels(const void* data, size_t width, size_t height, size_t stride_bytes, vit_pixel_format format) {
+static inline vit_image vit_image_pixels(const void* data, size_t width, size_t height, size_t stride_bytes,
+                                         vit_pixel_format format) {
   vit_image image = {sizeof(vit_image), VIT_IMAGE_PIXELS, NULL, data, 0, width, height, stride_bytes, format};
   return image;
 }
@@ -191,7 +196,8 @@ typedef struct vit_class {
 /** The most probable `top_k` labels of each image, by falling probability, ties by index. *found = min(top_k, num_labels) of
  *  them stand at out[image * *found]. `out` has room for count * min(top_k, num_labels). One bad image fails the call.
  *  VIT_ERROR_ARGUMENT when the model has no classifier. */
-VIT_API vit_status vit_classify(vit_session* session, const vit_image* images, size_t count, size_t top_k, vit_class* out, size_t* found);
+VIT_API vit_status vit_classify(vit_session* session, const vit_image* images, size_t count, size_t top_k, vit_class* out,
+                                size_t* found);
 
 typedef enum vit_output {
   VIT_OUTPUT_LOGITS = 0,   /**< [B, num_labels] */
@@ -200,7 +206,8 @@ typedef enum vit_output {
 } vit_output;
 
 /** Runs images and copies an output, float32 in C order. VIT_ERROR_ARGUMENT when `capacity` is less than its elements. */
-VIT_API vit_status vit_infer(vit_session* session, const vit_image* images, size_t count, vit_output want, float* out, size_t capacity);
+VIT_API vit_status vit_infer(vit_session* session, const vit_image* images, size_t count, vit_output want, float* out,
+                             size_t capacity);
 
 /** vit_infer() with VIT_OUTPUT_EMBEDDING: out is [count, embed_dim]. */
 VIT_API vit_status vit_embed(vit_session* session, const vit_image* images, size_t count, float* out, size_t capacity);
@@ -210,23 +217,26 @@ VIT_API vit_status vit_embed(vit_session* session, const vit_image* images, size
 VIT_API vit_status vit_run(vit_session* session, const float* input, size_t batch, size_t height, size_t width, vit_output want,
                            float* out, size_t capacity);
 
-/** Axes of what vit_infer() (with the session's height and width) or vit_run() would write; 2 or 3 of them, *rank says how many. */
+/** Axes of what vit_infer() (with the session's height and width) or vit_run() would write; 2 or 3 of them, *rank says how many.
+ */
 VIT_API vit_status vit_output_shape(const vit_session* session, size_t batch, size_t height, size_t width, vit_output want,
                                     size_t dims[3], size_t* rank);
 
 /** The 8-bit pixels that the model would see, after orientation, resize and crop: [height, width, 3]. `out` may be NULL to ask
  *  for the size alone. */
-VIT_API vit_status vit_preprocess(vit_session* session, const vit_image* image, uint8_t* out, size_t capacity, size_t* height, size_t* width);
+VIT_API vit_status vit_preprocess(vit_session* session, const vit_image* image, uint8_t* out, size_t capacity, size_t* height,
+                                  size_t* width);
 
 /** The same pixels of image `index` of the last successful vit_classify(), vit_infer(), vit_embed() or vit_preprocess(), without
  *  reading it again. *data belongs to the session and lives until its next call. */
 VIT_API vit_status vit_pixels(const vit_session* session, size_t index, const uint8_t** data, size_t* height, size_t* width);
 
-/** The value of a tapped node in the last successful run, as float32 in C order. *data belongs to the session and lives until its next run.
- *  dims has room for 4 axes. Rows of several images of different size stand one after the other. */
+/** The value of a tapped node in the last successful run, as float32 in C order. *data belongs to the session and lives until its
+ * next run. dims has room for 4 axes. Rows of several images of different size stand one after the other. */
 VIT_API vit_status vit_tap(const vit_session* session, const char* name, const float** data, size_t dims[4], size_t* rank);
 
-/* ---- descriptions ----------------------------------------------------------------------------------------------------------- */
+/* ---- descriptions -----------------------------------------------------------------------------------------------------------
+ */
 
 typedef enum vit_description {
   VIT_DESCRIBE_MODEL = 0,   /**< family, sizes, labels' number, parameters, files */

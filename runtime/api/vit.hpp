@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vitesse for C++17: the functions of vit.h with ownership, containers and exceptions. Header-only, so that only C crosses the border
-// of the library.
+// Vitesse for C++17: the functions of vit.h with ownership, containers and exceptions. Header-only, so that only C crosses the
+// border of the library.
 //
 //   vit::Model model("models/vit_base_patch16_224");
 //   vit::Options options;
@@ -98,7 +98,9 @@ class Classes : public std::vector<Class> {
  public:
   using std::vector<Class>::vector;
   /// The first `count`, or all where there are fewer.
-  std::vector<Class> top(std::size_t count) const { return {begin(), begin() + static_cast<std::ptrdiff_t>(count < size() ? count : size())}; }
+  std::vector<Class> top(std::size_t count) const {
+    return {begin(), begin() + static_cast<std::ptrdiff_t>(count < size() ? count : size())};
+  }
 };
 
 /// float32 values in C order.
@@ -208,7 +210,9 @@ class Session {
   }
 
   /// The `top_k` most probable labels; all of them unless told.
-  Classes classify(const Image& image, std::size_t top_k = SIZE_MAX) { return classify(std::vector<Image>{image}, top_k).front(); }
+  Classes classify(const Image& image, std::size_t top_k = SIZE_MAX) {
+    return classify(std::vector<Image>{image}, top_k).front();
+  }
   /// The same for each image.
   std::vector<Classes> classify(const std::vector<Image>& images, std::size_t top_k = SIZE_MAX) {
     const std::size_t labels = model_.info().num_labels;

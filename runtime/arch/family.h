@@ -18,7 +18,8 @@ struct BuiltModel {
 };
 
 /// Builds the graph of the family that config.json names: `architecture` by timm, `model_type` by transformers. Every number is
-/// checked against the tensors, every tensor is accounted for. Throws Error(kModel): one sentence that names the field or the tensor.
+/// checked against the tensors, every tensor is accounted for. Throws Error(kModel): one sentence that names the field or the
+/// tensor.
 BuiltModel build_model(const JsonFields& config, const WeightStore& store);
 
 /// The families, one page each.
@@ -29,8 +30,8 @@ BuiltModel build_hf_vit_mae(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
 BuiltModel build_timm_vit(const JsonFields& config, const WeightStore& store);
 
-/// A model of timm's registry by its name alone, with or without tag ("vit_small_patch16_224.augreg_in1k"). The number of classes is
-/// that of the weights.
+/// A model of timm's registry by its name alone, with or without tag ("vit_small_patch16_224.augreg_in1k"). The number of classes
+/// is that of the weights.
 BuiltModel build_timm_vit(const std::string& name, const WeightStore& store);
 
 }  // namespace vit

@@ -7,7 +7,8 @@
 
 namespace vit {
 
-/// Of `known` those that `name` may have been meant to be, nearest first, at most `most`, joined by " or ". Empty when none is near.
+/// Of `known` those that `name` may have been meant to be, nearest first, at most `most`, joined by " or ". Empty when none is
+/// near.
 std::string nearest_names(std::string_view name, const std::vector<std::string>& known, size_t most);
 
 }  // namespace vit

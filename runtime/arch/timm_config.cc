@@ -31,13 +31,10 @@ constexpr Named<TimmAttention> kAttentions[] = {{"attn", TimmAttention::kPlain},
                                                 {"Attention", TimmAttention::kPlain},
                                                 {"diff", TimmAttention::kDifferential},
                                                 {"DiffAttention", TimmAttention::kDifferential}};
-constexpr Named<Activation> kActivations[] = {{"gelu", Activation::kGelu},
-                                              {"gelu_tanh", Activation::kGeluTanh},
-                                              {"quick_gelu", Activation::kQuickGelu},
-                                              {"silu", Activation::kSilu},
-                                              {"swish", Activation::kSilu},
-                                              {"relu", Activation::kRelu},
-                                              {"tanh", Activation::kTanh}};
+constexpr Named<Activation> kActivations[] = {
+    {"gelu", Activation::kGelu}, {"gelu_tanh", Activation::kGeluTanh}, {"quick_gelu", Activation::kQuickGelu},
+    {"silu", Activation::kSilu}, {"swish", Activation::kSilu},         {"relu", Activation::kRelu},
+    {"tanh", Activation::kTanh}};
 constexpr Named<TimmNorm::Kind> kNorms[] = {{"layernorm", TimmNorm::Kind::kLayer},
                                             {"layernormfp32", TimmNorm::Kind::kLayer},
                                             {"rmsnorm", TimmNorm::Kind::kRms},
@@ -45,15 +42,15 @@ constexpr Named<TimmNorm::Kind> kNorms[] = {{"layernorm", TimmNorm::Kind::kLayer
 constexpr Named<bool> kPositions[] = {{"learn", true}, {"none", false}, {"", false}};
 
 /// Arguments that only training and construction know.
-constexpr std::string_view kWithoutEffect[] = {"drop_rate",      "pos_drop_rate",  "patch_drop_rate", "proj_drop_rate", "attn_drop_rate",
-                                               "drop_path_rate", "weight_init",    "fix_init",        "device",         "dtype",
-                                               "dynamic_img_size"};
+constexpr std::string_view kWithoutEffect[] = {"drop_rate",      "pos_drop_rate",  "patch_drop_rate", "proj_drop_rate",
+                                               "attn_drop_rate", "drop_path_rate", "weight_init",     "fix_init",
+                                               "device",         "dtype",          "dynamic_img_size"};
 constexpr std::string_view kArguments[] = {
-    "img_size",   "patch_size",  "in_chans",       "num_classes", "global_pool",        "embed_dim",       "depth",
-    "num_heads",  "mlp_ratio",   "qkv_bias",       "qk_norm",     "scale_attn_norm",    "scale_mlp_norm",  "proj_bias",
-    "init_values", "class_token", "pos_embed",      "no_embed_class", "reg_tokens",      "pre_norm",        "final_norm",
-    "fc_norm",    "pool_include_prefix", "dynamic_img_pad", "embed_layer", "embed_norm_layer", "norm_layer",  "act_layer",
-    "block_fn",   "mlp_layer",   "attn_layer"};
+    "img_size",    "patch_size",          "in_chans",        "num_classes",    "global_pool",      "embed_dim",      "depth",
+    "num_heads",   "mlp_ratio",           "qkv_bias",        "qk_norm",        "scale_attn_norm",  "scale_mlp_norm", "proj_bias",
+    "init_values", "class_token",         "pos_embed",       "no_embed_class", "reg_tokens",       "pre_norm",       "final_norm",
+    "fc_norm",     "pool_include_prefix", "dynamic_img_pad", "embed_layer",    "embed_norm_layer", "norm_layer",     "act_layer",
+    "block_fn",    "mlp_layer",           "attn_layer"};
 
 std::string lower(std::string text) {
   for (char& c : text)
@@ -80,12 +77,15 @@ class Reader {
     TimmConfig c;
     sizes(c);
     c.qkv_bias = flag("qkv_bias", true), c.proj_bias = flag("proj_bias", true);
-    c.qk_norm = flag("qk_norm", false), c.scale_attn_norm = flag("scale_attn_norm", false), c.scale_mlp_norm = flag("scale_mlp_norm", false);
-    c.class_token = flag("class_token", true), c.no_embed_class = flag("no_embed_class", false), c.pre_norm = flag("pre_norm", false);
+    c.qk_norm = flag("qk_norm", false), c.scale_attn_norm = flag("scale_attn_norm", false),
+    c.scale_mlp_norm = flag("scale_mlp_norm", false);
+    c.class_token = flag("class_token", true), c.no_embed_class = flag("no_embed_class", false),
+    c.pre_norm = flag("pre_norm", false);
     c.final_norm = flag("final_norm", true), c.pool_include_prefix = flag("pool_include_prefix", false);
     c.distilled = source_.entry().model_class == "VisionTransformerDistilled";
     c.init_values = at("init_values").maybe_number("init_values", {});
-    c.block_fn = choice("block_fn", kBlocks), c.mlp_layer = choice("mlp_layer", kMlps), c.attn_layer = choice("attn_layer", kAttentions);
+    c.block_fn = choice("block_fn", kBlocks), c.mlp_layer = choice("mlp_layer", kMlps),
+    c.attn_layer = choice("attn_layer", kAttentions);
     c.pos_embed = choice("pos_embed", kPositions);
     c.norm_layer = norm("norm_layer").value_or(TimmNorm{}), c.embed_norm_layer = norm("embed_norm_layer");
     if (const auto name = at("act_layer").maybe_text("act_layer"))
@@ -142,7 +142,8 @@ class Reader {
   /// img_size, or the input_size of weights that were made for one size; channels likewise.
   void image_size(ModelConfig& m) const {
     const JsonFields cfg = source_.pretrained();
-    const auto input = cfg.maybe_numbers("input_size", {1, static_cast<double>(kSideRange.max)}, 3, 3).value_or(std::vector<double>{3, 224, 224});
+    const auto input = cfg.maybe_numbers("input_size", {1, static_cast<double>(kSideRange.max)}, 3, 3)
+                           .value_or(std::vector<double>{3, 224, 224});
     m.channels = integer("in_chans", {1, 1024}, static_cast<int64_t>(input[0]));
     if (m.channels > 1024) cfg.fail("input_size", "at most 1024 channels");
     m.image_height = m.image_width = 224;

@@ -39,8 +39,8 @@ struct TimmConfig {
   bool fc_norm = false, pool_include_prefix = false;
 };
 
-/// The texts that a model's numbers come from. Like timm, an argument is looked for in the file's model_args, then in the registry's
-/// entry; preprocessing comes from the file as a whole, or else from the registry's tag.
+/// The texts that a model's numbers come from. Like timm, an argument is looked for in the file's model_args, then in the
+/// registry's entry; preprocessing comes from the file as a whole, or else from the registry's tag.
 class TimmSource {
  public:
   /// From a config.json whose `architecture` is a name of the registry. Refers to `config`. Throws Error(kModel).

@@ -65,8 +65,8 @@ double lambda_of(const Weights& w, int64_t head_dim, double initial) {
   return exp_of_dot(vector("lambda_q1"), vector("lambda_k1")) - exp_of_dot(vector("lambda_q2"), vector("lambda_k2")) + initial;
 }
 
-/// Factors of [q | k | v] that leave one half of each head's queries: there sqrt(2), since attention divides by the square root of the
-/// whole head; 0 in the other half, 1 in keys and values.
+/// Factors of [q | k | v] that leave one half of each head's queries: there sqrt(2), since attention divides by the square root
+/// of the whole head; 0 in the other half, 1 in keys and values.
 Tensor half_of_queries(int64_t channels, int64_t head_dim, int64_t half) {
   std::vector<float> factors(static_cast<size_t>(3 * channels), 1.0f);
   for (int64_t i = 0; i < channels; ++i)
@@ -99,7 +99,8 @@ Value timm_embed(Graph& g, const TimmSource& source, const Weights& w, const Tim
     cross_check(source.argument("img_size"), "img_size, reg_tokens, class_token, no_embed_class", w, "pos_embed", shape);
     table = p.table = w.take("pos_embed", shape);
     p.rule.antialias = true;
-    if (p.grid_height == grid_height && p.grid_width == grid_width) p.rule.native_height = grid_height, p.rule.native_width = grid_width;
+    if (p.grid_height == grid_height && p.grid_width == grid_width)
+      p.rule.native_height = grid_height, p.rule.native_width = grid_width;
     x = g.add_positions(x, std::move(p), "positions");
   }
 
@@ -121,7 +122,8 @@ Value timm_norm(Graph& g, Value x, const Weights& w, const std::string& key, con
   return norm_of(g, x, w, key, c.norm_layer, name);
 }
 
-Value timm_layer_scale(Graph& g, Value x, const Weights& w, const std::string& key, const TimmConfig& c, const std::string& name) {
+Value timm_layer_scale(Graph& g, Value x, const Weights& w, const std::string& key, const TimmConfig& c,
+                       const std::string& name) {
   if (c.init_values.value_or(0) == 0) return x;
   return g.scale(x, w.take(key + ".gamma", Shape{c.model.embed_dim}), name);
 }
@@ -131,8 +133,10 @@ Value timm_heads(Graph& g, Value qkv, const Weights& w, const TimmConfig& c, con
   return g.attention(qkv, static_cast<int>(c.model.num_heads), name + ".attention");
 }
 
-// A head's queries and keys are two halves, each with an attention of its own over the same values; the second is taken from the first.
-Value timm_differential_heads(Graph& g, Value qkv, const Weights& w, const TimmConfig& c, int64_t depth, const std::string& name) {
+// A head's queries and keys are two halves, each with an attention of its own over the same values; the second is taken from the
+// first.
+Value timm_differential_heads(Graph& g, Value qkv, const Weights& w, const TimmConfig& c, int64_t depth,
+                              const std::string& name) {
   const int64_t C = c.model.embed_dim, H = c.model.num_heads, D = C / H;
   const double initial = 0.8 - 0.6 * std::exp(-0.3 * static_cast<double>(depth)), lambda = lambda_of(w, D / 2, initial);
   qkv = query_key_norm(g, qkv, w, c, 2 * H, name);
@@ -150,7 +154,8 @@ Value timm_differential_heads(Graph& g, Value qkv, const Weights& w, const TimmC
 Value timm_attention(Graph& g, Value x, const Weights& w, const TimmConfig& c, int64_t depth, const std::string& name) {
   const int64_t C = c.model.embed_dim;
   Value y = g.linear(x, linear_weights(w, "qkv", 3 * C, C, c.qkv_bias ? Bias::kYes : Bias::kNo), name + ".qkv");
-  y = c.attn_layer == TimmAttention::kDifferential ? timm_differential_heads(g, y, w, c, depth, name) : timm_heads(g, y, w, c, name);
+  y = c.attn_layer == TimmAttention::kDifferential ? timm_differential_heads(g, y, w, c, depth, name)
+                                                   : timm_heads(g, y, w, c, name);
   if (c.scale_attn_norm) y = timm_norm(g, y, w, "norm", c, name + ".norm");
   return g.linear(y, linear_weights(w, "proj", C, C, timm_proj_bias(c)), name + ".proj");
 }

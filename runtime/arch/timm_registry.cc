@@ -70,7 +70,8 @@ bool find_tag(std::string_view tags, std::string_view name, TimmEntry* entry) {
 [[noreturn]] void refuse(std::string_view name, const std::string& what) {
   std::vector<std::string> known = timm_entry_names();
   for (const Renamed& renamed : kRenamed)
-    if (const Entry* entry = find(renamed.to.substr(0, renamed.to.find('.'))); entry != nullptr && runs(*entry)) known.emplace_back(renamed.from);
+    if (const Entry* entry = find(renamed.to.substr(0, renamed.to.find('.'))); entry != nullptr && runs(*entry))
+      known.emplace_back(renamed.from);
   const std::string near = nearest_names(name, known, 3);
   throw Error(Code::kModel, str(what, ": expected a Vision Transformer of timm's registry, found '", printable(name), "'",
                                 near.empty() ? "" : ": did you mean " + near + "?"));

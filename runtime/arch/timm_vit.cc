@@ -55,8 +55,8 @@ Value parallel_things_block(Graph& g, Value x, const Weights& w, const TimmConfi
   return g.add(x, sum("ffns", false), name);
 }
 
-// ParallelScalingBlock.forward, DiffParallelScalingBlock.forward (Dehghani et al. 2023, "Scaling Vision Transformers to 22 Billion
-// Parameters"): one projection for the MLP and for queries, keys and values.
+// ParallelScalingBlock.forward, DiffParallelScalingBlock.forward (Dehghani et al. 2023, "Scaling Vision Transformers to 22
+// Billion Parameters"): one projection for the MLP and for queries, keys and values.
 Value parallel_scaling_block(Graph& g, Value x, const Weights& w, const TimmConfig& c, int64_t depth, const std::string& name) {
   const int64_t C = c.model.embed_dim, M = c.mlp_hidden;
   const bool differential = c.block_fn == TimmBlock::kDiffParallelScaling;
@@ -72,10 +72,12 @@ Value parallel_scaling_block(Graph& g, Value x, const Weights& w, const TimmConf
 
   Value out;
   if (differential) {
-    out = g.linear(g.concat(attention, mlp, name + ".both"), linear_weights(w, "out_proj", C, C + M, timm_proj_bias(c)), name + ".out_proj");
+    out = g.linear(g.concat(attention, mlp, name + ".both"), linear_weights(w, "out_proj", C, C + M, timm_proj_bias(c)),
+                   name + ".out_proj");
   } else {
     out = g.linear(attention, linear_weights(w, "attn_out_proj", C, C, timm_proj_bias(c)), name + ".attn_out_proj");
-    out = g.add(out, g.linear(mlp, linear_weights(w, "mlp_out_proj", C, M, timm_proj_bias(c)), name + ".mlp_out_proj"), name + ".out");
+    out = g.add(out, g.linear(mlp, linear_weights(w, "mlp_out_proj", C, M, timm_proj_bias(c)), name + ".mlp_out_proj"),
+                name + ".out");
   }
   if (c.init_values) out = g.scale(out, w.take("ls.gamma", Shape{C}), name + ".ls");
   return g.add(x, out, name);
@@ -102,8 +104,8 @@ Value average(Graph& g, Value a, Value b, const std::string& name) {
 Value attention_pool(Graph& g, Value x, const Weights& w, const TimmConfig& c, PooledRows rows) {
   const int64_t C = c.model.embed_dim, M = c.mlp_hidden;
   const Value kv = g.linear(x, linear_weights(w, "kv", 2 * C, C), "attn_pool.kv");
-  Value y = g.attention_pool(kv, {w.take("latent", Shape{1, 1, C}), linear_weights(w, "q", C, C)}, static_cast<int>(c.model.num_heads), rows,
-                             "attn_pool.attention");
+  Value y = g.attention_pool(kv, {w.take("latent", Shape{1, 1, C}), linear_weights(w, "q", C, C)},
+                             static_cast<int>(c.model.num_heads), rows, "attn_pool.attention");
   y = g.linear(y, linear_weights(w, "proj", C, C), "attn_pool.proj");
   Value z = timm_norm(g, y, w, "norm", c, "attn_pool.norm");
   z = g.activation(g.linear(z, linear_weights(w, "mlp.fc1", M, C), "attn_pool.fc1"), c.act_layer, "attn_pool.act");
@@ -134,22 +136,24 @@ Value pool(Graph& g, Value x, const Weights& w, const TimmConfig& c) {
   return x;
 }
 
-// VisionTransformer.forward_head. With global_pool '' every token has logits of its own; the embedding then is the class token's row, or
-// the mean over the patches.
+// VisionTransformer.forward_head. With global_pool '' every token has logits of its own; the embedding then is the class token's
+// row, or the mean over the patches.
 void head(Graph& g, Value x, const Weights& w, const TimmConfig& c) {
   const int64_t C = c.model.embed_dim, K = c.num_classes;
   Value pooled = pool(g, x, w, c);
   if (c.final_norm && c.fc_norm) pooled = timm_norm(g, pooled, w, "fc_norm", c, "fc_norm");
   if (K > 0) g.set_output(Output::kLogits, g.linear(pooled, linear_weights(w, "head", K, C), "logits"));
   if (c.global_pool == TimmPool::kNone)
-    pooled = c.class_token ? g.select_row(pooled, TokenKind::kClass, "embedding") : g.mean_rows(pooled, TokenKind::kPatch, "embedding");
+    pooled = c.class_token ? g.select_row(pooled, TokenKind::kClass, "embedding")
+                           : g.mean_rows(pooled, TokenKind::kPatch, "embedding");
   g.set_output(Output::kEmbedding, pooled);
 }
 
 // VisionTransformerDistilled.forward_head, which knows of no fc_norm.
 void distilled_head(Graph& g, Value x, const Weights& w, const TimmConfig& c) {
   const int64_t C = c.model.embed_dim, K = c.num_classes;
-  const Value token = g.select_row(x, TokenKind::kClass, "pool"), distilled = g.select_row(x, TokenKind::kDistillation, "pool.distilled");
+  const Value token = g.select_row(x, TokenKind::kClass, "pool"),
+              distilled = g.select_row(x, TokenKind::kDistillation, "pool.distilled");
   g.set_output(Output::kEmbedding, average(g, token, distilled, "embedding"));
   for (const char* part : {"fc_norm.weight", "fc_norm.bias"}) w.ignore(w.full_name(part));
   if (K == 0) return;

@@ -77,7 +77,7 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
 
   const CropStyle& style = recipe.crop_style;
   CropAxis rows = crop_axis(job.size.height, output.height, style.middle),
-                 columns = crop_axis(job.size.width, output.width, style.middle);
+           columns = crop_axis(job.size.width, output.width, style.middle);
   if (job.resampler == Resampler::kTorch) {  // its processors round the zeros before the picture down
     rows.offset = std::max(int64_t{0}, (output.height - job.size.height) / 2);
     columns.offset = std::max(int64_t{0}, (output.width - job.size.width) / 2);

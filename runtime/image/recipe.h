@@ -68,7 +68,7 @@ struct Resize {
 /// Where the middle of an odd surplus is, and what surrounds a picture that is smaller than the crop.
 struct CropStyle {
   enum class Middle { kFloor, kNearestEven } middle = Middle::kFloor;  ///< transformers; torchvision and timm
-  std::array<uint8_t, 3> fill{};                                        ///< around a smaller picture
+  std::array<uint8_t, 3> fill{};                                       ///< around a smaller picture
 };
 
 /// timm's evaluation transform, from which resize and crop follow for any size of the input.
@@ -86,7 +86,7 @@ struct Recipe {
   Sourced<Resize> resize;
   Sourced<Filter> filter;
   Sourced<Resampler> resampler;
-  Sourced<std::optional<PixelSize>> crop;    ///< none: the resized picture is the input
+  Sourced<std::optional<PixelSize>> crop;  ///< none: the resized picture is the input
   CropStyle crop_style;
   std::optional<TimmCrop> timm;              ///< set: resize and crop are timm's for the crop's size
   Sourced<double> rescale;                   ///< 1 when there is none
@@ -120,12 +120,12 @@ struct Recipe {
 /// sentences. Throws Error(kModel) that names the field.
 Recipe recipe_from_preprocessor(const Json& config, const std::string& file, const std::string& family);
 
-/// The recipe of timm's `pretrained_cfg`, whose fields may also stand at the root of config.json. `cfg` may hold any of them; what it
-/// lacks is timm's default. `channels`: of the model. Throws Error(kModel) that names the field.
+/// The recipe of timm's `pretrained_cfg`, whose fields may also stand at the root of config.json. `cfg` may hold any of them;
+/// what it lacks is timm's default. `channels`: of the model. Throws Error(kModel) that names the field.
 Recipe recipe_from_timm(const JsonFields& cfg, int64_t channels);
 
-/// The recipe of a model that came without one. Families: "vit", "vit_msn" and "vit_mae" (squash to the model's image size), "deit"
-/// (squash to 256/224 of it, crop), "dinov2" and "dinov2_with_registers" (shortest edge 256, crop 224).
+/// The recipe of a model that came without one. Families: "vit", "vit_msn" and "vit_mae" (squash to the model's image size),
+/// "deit" (squash to 256/224 of it, crop), "dinov2" and "dinov2_with_registers" (shortest edge 256, crop 224).
 Recipe default_recipe(const std::string& family, int64_t image_height, int64_t image_width);
 
 }  // namespace vit

@@ -130,8 +130,8 @@ class Reader {
     return code ? Sourced<Filter>{kCodes[*code], from_file("resample")} : Sourced<Filter>{processor_.filter, from_class()};
   }
 
-  /// By the name of the class. transformers 5 writes neither suffix and then takes what is installed; the published files without one
-  /// come from Pillow's time. torch has no box or Hamming filter, and its Lanczos is Pillow's.
+  /// By the name of the class. transformers 5 writes neither suffix and then takes what is installed; the published files without
+  /// one come from Pillow's time. torch has no box or Hamming filter, and its Lanczos is Pillow's.
   Sourced<Resampler> resampler() const {
     const Filter wanted = filter().value;
     const bool both_have = wanted == Filter::kNearest || wanted == Filter::kBilinear || wanted == Filter::kBicubic;
@@ -187,7 +187,9 @@ Recipe recipe_from_preprocessor(const Json& config, const std::string& file, con
 
 Recipe default_recipe(const std::string& family, int64_t image_height, int64_t image_width) {
   const bool dino = family.starts_with("dinov2"), deit = family == "deit";
-  const std::string origin = dino ? "default of the DINOv2 models" : deit ? "default of DeiTImageProcessor" : "default of ViTImageProcessor";
+  const std::string origin = dino   ? "default of the DINOv2 models"
+                             : deit ? "default of DeiTImageProcessor"
+                                    : "default of ViTImageProcessor";
   Recipe recipe;
   recipe.orientation = {Orientation::kApply, "load_image of transformers"};
   recipe.convert = {Convert::kRgb, "load_image of transformers"};
@@ -201,7 +203,8 @@ Recipe default_recipe(const std::string& family, int64_t image_height, int64_t i
     recipe.crop = {PixelSize{224, 224}, origin};
   } else if (deit) {
     const auto around = [](int64_t side) { return (side * 256 + 112) / 224; };
-    recipe.resize = {{ResizeRule::kExact, around(image_height), around(image_width), 0, 0}, origin + ", in proportion to image_size"};
+    recipe.resize = {{ResizeRule::kExact, around(image_height), around(image_width), 0, 0},
+                     origin + ", in proportion to image_size"};
     recipe.crop = {PixelSize{image_height, image_width}, "model config: image_size"};
   } else {
     recipe.resize = {{ResizeRule::kExact, image_height, image_width, 0, 0}, "model config: image_size"};

@@ -22,8 +22,9 @@ struct Named {
   T value;
 };
 
-constexpr Named<Filter> kFilters[] = {{"bicubic", Filter::kBicubic}, {"bilinear", Filter::kBilinear}, {"nearest", Filter::kNearest},
-                                      {"box", Filter::kBox},         {"hamming", Filter::kHamming},   {"lanczos", Filter::kLanczos},
+constexpr Named<Filter> kFilters[] = {{"bicubic", Filter::kBicubic}, {"bilinear", Filter::kBilinear},
+                                      {"nearest", Filter::kNearest}, {"box", Filter::kBox},
+                                      {"hamming", Filter::kHamming}, {"lanczos", Filter::kLanczos},
                                       {"random", Filter::kBicubic}};  // training draws one; evaluation takes bicubic
 constexpr Named<TimmCrop::Mode> kModes[] = {
     {"center", TimmCrop::Mode::kCenter}, {"squash", TimmCrop::Mode::kSquash}, {"border", TimmCrop::Mode::kBorder}};

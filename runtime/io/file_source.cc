@@ -62,8 +62,8 @@ class FolderSource final : public FileSource {
     const fs::path real_root = fs::canonical(root_, error);
     const fs::path real_file = error ? fs::path() : fs::canonical(path_of(name), error);
     VIT_CHECK(!error, Code::kIo, path_of(name), ": cannot be opened: ", error.message());
-    VIT_CHECK(is_inside(real_file, real_root), Code::kModel, path_of(name), ": expected a file of this cache entry, found a link that leads ",
-              "out of it");
+    VIT_CHECK(is_inside(real_file, real_root), Code::kModel, path_of(name),
+              ": expected a file of this cache entry, found a link that leads ", "out of it");
     return real_file.string();
   }
 
@@ -83,7 +83,8 @@ class MemorySource final : public FileSource {
   }
   std::string read_text(const std::string& name, uint64_t limit_bytes) const override {
     const Bytes bytes = require(name);
-    VIT_CHECK(bytes.size() <= limit_bytes, Code::kIo, path_of(name), ": has ", bytes.size(), " bytes, the limit is ", limit_bytes);
+    VIT_CHECK(bytes.size() <= limit_bytes, Code::kIo, path_of(name), ": has ", bytes.size(), " bytes, the limit is ",
+              limit_bytes);
     return {bytes.begin(), bytes.end()};
   }
   Mapping map(const std::string& name) const override { return Mapping::borrow(require(name)); }

@@ -39,7 +39,8 @@ std::unique_ptr<FileSource> folder_source(const std::string& folder, const std::
 /// `files` must outlive the source.
 std::unique_ptr<FileSource> memory_source(const std::string& folder, const std::vector<NamedBytes>& files);
 
-/// Whether a name from a file is that of a file in the same folder: no separator, no drive, not "." or "..", no control character.
+/// Whether a name from a file is that of a file in the same folder: no separator, no drive, not "." or "..", no control
+/// character.
 bool is_plain_name(const std::string& name);
 
 }  // namespace vit

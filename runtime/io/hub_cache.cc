@@ -65,8 +65,8 @@ HubEntry find_in_hub_cache(const std::string& name) {
   const std::string ref = entry.root + "/refs/main";
   VIT_CHECK(path_kind(ref) == PathKind::kFile, Code::kModel, ref, ": expected the revision of ", name, ", found no such file");
   entry.snapshot = entry.root + "/snapshots/" + read_revision(ref);
-  VIT_CHECK(path_kind(entry.snapshot) == PathKind::kDirectory, Code::kModel, entry.snapshot, ": expected the folder that refs/main of ",
-            name, " names, found none");
+  VIT_CHECK(path_kind(entry.snapshot) == PathKind::kDirectory, Code::kModel, entry.snapshot,
+            ": expected the folder that refs/main of ", name, " names, found none");
   return entry;
 }
 

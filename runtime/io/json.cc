@@ -42,8 +42,8 @@ class Cursor {
 
 /// Builds the value from the library's events. It keeps its own stack, as the library's parser does, so nothing here recurses.
 ///
-/// The members of an object are kept in a list of ours until it is closed: the library's ordered object would search all earlier keys
-/// for each new one (n squared), and copy every value when it grows.
+/// The members of an object are kept in a list of ours until it is closed: the library's ordered object would search all earlier
+/// keys for each new one (n squared), and copy every value when it grows.
 class Builder final : public nlohmann::json_sax<Json> {
  public:
   Builder(std::string_view text, const std::string& what) : text_(text), what_(what) {}

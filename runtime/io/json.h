@@ -13,8 +13,8 @@ using Json = nlohmann::ordered_json;
 
 constexpr int kMaxJsonDepth = 64;
 
-/// A parsed text, and its owner. The library's own destructor allocates, and ends the process when there is no memory left; this one
-/// takes the value apart first. Stands for the value where a `const Json&` is expected.
+/// A parsed text, and its owner. The library's own destructor allocates, and ends the process when there is no memory left; this
+/// one takes the value apart first. Stands for the value where a `const Json&` is expected.
 class JsonDocument {
  public:
   explicit JsonDocument(Json&& root) noexcept : root_(std::move(root)) {}

@@ -121,7 +121,9 @@ std::string JsonFields::text(const std::string& key) const {
   return value.get<std::string>();
 }
 
-std::string JsonFields::text(const std::string& key, const std::string& otherwise) const { return has(key) ? text(key) : otherwise; }
+std::string JsonFields::text(const std::string& key, const std::string& otherwise) const {
+  return has(key) ? text(key) : otherwise;
+}
 
 std::optional<std::string> JsonFields::maybe_text(const std::string& key) const {
   if (find_set(key) == nullptr) return std::nullopt;

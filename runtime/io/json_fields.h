@@ -57,7 +57,8 @@ class JsonFields {
   /// {height, width}, from [height, width] or from one number for both. Absent: nothing. Null is an error.
   std::optional<std::pair<int64_t, int64_t>> pair(const std::string& key, IntegerRange range) const;
   /// A list of at least `min_count` and at most `max_count` numbers. Absent or null: nothing.
-  std::optional<std::vector<double>> maybe_numbers(const std::string& key, NumberRange range, size_t min_count, size_t max_count) const;
+  std::optional<std::vector<double>> maybe_numbers(const std::string& key, NumberRange range, size_t min_count,
+                                                   size_t max_count) const;
   /// A list of strings. Absent or null: nothing.
   std::optional<std::vector<std::string>> maybe_texts(const std::string& key) const;
   /// The object under `key`; its sentences say "file: key.field: ...". Absent or null: nothing.
@@ -67,7 +68,8 @@ class JsonFields {
   [[noreturn]] void fail(const std::string& key, const std::string& expected) const;
 
  private:
-  JsonFields(const Json& value, std::string file, std::string path) : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
+  JsonFields(const Json& value, std::string file, std::string path)
+      : value_(&value), file_(std::move(file)), path_(std::move(path)) {}
   const Json& require(const std::string& key, const std::string& expected) const;
   const Json* find_set(const std::string& key) const;  ///< nullptr for null, too
 

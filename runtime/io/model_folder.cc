@@ -27,8 +27,8 @@ std::vector<std::string> add_weights(ModelFiles& to, Mapping mapping, const std:
   Safetensors content = parse_safetensors(mapping.bytes(), path, options.max_header_bytes);
   const auto format = content.metadata.find("format");
   const bool foreign = format != content.metadata.end() && (format->second == "tf" || format->second == "flax");
-  VIT_CHECK(!foreign, Code::kModel, path, ": expected weights in PyTorch's layout, its metadata says that they are '", format->second,
-            "': save the model again from PyTorch");
+  VIT_CHECK(!foreign, Code::kModel, path, ": expected weights in PyTorch's layout, its metadata says that they are '",
+            format->second, "': save the model again from PyTorch");
   to.weights->add_file(std::move(mapping));
   std::vector<std::string> names;
   names.reserve(content.tensors.size());
@@ -46,7 +46,8 @@ std::map<std::string, std::string> read_index(const FileSource& source, const st
   const JsonDocument json = parse_json(source.read_text(index, options.max_header_bytes), path);
   const JsonFields fields(json, path);
   const Json* const weight_map = fields.find("weight_map");
-  if (weight_map == nullptr || !weight_map->is_object() || weight_map->empty()) fields.fail("weight_map", "an object of file names");
+  if (weight_map == nullptr || !weight_map->is_object() || weight_map->empty())
+    fields.fail("weight_map", "an object of file names");
   std::map<std::string, std::string> shard_of;
   for (const auto& [tensor, shard] : weight_map->items()) {
     const auto* const name = shard.get_ptr<const std::string*>();
@@ -62,7 +63,8 @@ void add_shards(ModelFiles& to, const FileSource& source, const std::string& ind
   std::set<std::string> shards;
   for (const auto& [tensor, shard] : shard_of) shards.insert(shard);
   for (const std::string& shard : shards)
-    VIT_CHECK(source.has(shard), Code::kModel, source.path_of(shard), ": expected this file, which ", index, " names, found none");
+    VIT_CHECK(source.has(shard), Code::kModel, source.path_of(shard), ": expected this file, which ", index,
+              " names, found none");
 
   for (const std::string& shard : shards) {
     const std::string path = source.path_of(shard);
@@ -74,8 +76,8 @@ void add_shards(ModelFiles& to, const FileSource& source, const std::string& ind
     }
   }
   for (const auto& [tensor, shard] : shard_of)
-    VIT_CHECK(to.weights->tensors().count(tensor) != 0, Code::kModel, source.path_of(shard), ": expected the tensor ", printable(tensor),
-              " (by ", index, "), the file has no such tensor");
+    VIT_CHECK(to.weights->tensors().count(tensor) != 0, Code::kModel, source.path_of(shard), ": expected the tensor ",
+              printable(tensor), " (by ", index, "), the file has no such tensor");
 }
 
 /// A list for a sentence: the first few names.
@@ -126,7 +128,8 @@ ModelFiles read_files(const FileSource& source, const std::string& weights, cons
   VIT_CHECK(source.has(kConfig), Code::kModel, source.path_of(kConfig), ": expected the model's configuration beside ", weights,
             ", found no such file");
   files.config = {source.path_of(kConfig), source.read_text(kConfig, kMaxConfigBytes)};
-  if (source.has(kPreprocessor)) files.preprocessor = {source.path_of(kPreprocessor), source.read_text(kPreprocessor, kMaxConfigBytes)};
+  if (source.has(kPreprocessor))
+    files.preprocessor = {source.path_of(kPreprocessor), source.read_text(kPreprocessor, kMaxConfigBytes)};
   return files;
 }
 
@@ -140,7 +143,8 @@ ModelFiles open_path(const std::string& path, const ModelOptions& options) {
       }
       throw Error(Code::kModel, path + ": expected a model folder or a safetensors file, found nothing there");
     case PathKind::kOther:
-      throw Error(Code::kModel, path + ": expected a model folder or a safetensors file, found neither a folder nor a regular file");
+      throw Error(Code::kModel,
+                  path + ": expected a model folder or a safetensors file, found neither a folder nor a regular file");
     case PathKind::kDirectory: {
       const auto source = folder_source(path);
       return read_files(*source, find_weights(*source), options);
@@ -150,8 +154,8 @@ ModelFiles open_path(const std::string& path, const ModelOptions& options) {
   const size_t slash = path.find_last_of('/');
   const std::string folder = slash == std::string::npos ? "." : path.substr(0, slash + 1);
   const std::string name = slash == std::string::npos ? path : path.substr(slash + 1);
-  VIT_CHECK(name != kConfig, Code::kModel, path, ": expected a model folder or a safetensors file, found a configuration: name its ",
-            "folder");
+  VIT_CHECK(name != kConfig, Code::kModel, path,
+            ": expected a model folder or a safetensors file, found a configuration: name its ", "folder");
   return read_files(*folder_source(folder), name, options);
 }
 

@@ -27,9 +27,10 @@ struct ModelFiles {
   TextFile preprocessor;                        ///< preprocessor_config.json, optional
 };
 
-/// `path`: a folder, or where there is none the name of a model on the Hugging Face hub ("org/name") that this machine's cache holds; or a safetensors file, or the index of a sharded one, with config.json beside it. No other file is read, and a
-/// link of a shard is not followed out of the folder, except into the blobs of a Hugging Face cache.
-/// Throws Error(kModel), or Error(kMemory): one sentence.
+/// `path`: a folder, or where there is none the name of a model on the Hugging Face hub ("org/name") that this machine's cache
+/// holds; or a safetensors file, or the index of a sharded one, with config.json beside it. No other file is read, and a link of
+/// a shard is not followed out of the folder, except into the blobs of a Hugging Face cache. Throws Error(kModel), or
+/// Error(kMemory): one sentence.
 ModelFiles open_model_files(const std::string& path, const ModelOptions& options);
 
 /// The same from memory: `files` are those of the folder, and must outlive the result. `path` names the folder in sentences.

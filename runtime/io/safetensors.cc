@@ -25,12 +25,28 @@ struct Encoding {
 };
 
 constexpr Encoding kEncodings[] = {
-    {"F32", 32, DType::kF32}, {"F16", 16, DType::kF16}, {"BF16", 16, DType::kBF16}, {"F64", 64, DType::kF64},
-    {"BOOL", 8},              {"I8", 8},                {"U8", 8},                  {"I16", 16},
-    {"U16", 16},              {"I32", 32},              {"U32", 32},                {"I64", 64},
-    {"U64", 64},              {"C64", 64},              {"F8_E5M2", 8},             {"F8_E4M3", 8},
-    {"F8_E8M0", 8},           {"F8_E4M3FNUZ", 8},       {"F8_E5M2FNUZ", 8},         {"F4", 4},
-    {"F6_E2M3", 6},           {"F6_E3M2", 6},
+    {"F32", 32, DType::kF32},
+    {"F16", 16, DType::kF16},
+    {"BF16", 16, DType::kBF16},
+    {"F64", 64, DType::kF64},
+    {"BOOL", 8},
+    {"I8", 8},
+    {"U8", 8},
+    {"I16", 16},
+    {"U16", 16},
+    {"I32", 32},
+    {"U32", 32},
+    {"I64", 64},
+    {"U64", 64},
+    {"C64", 64},
+    {"F8_E5M2", 8},
+    {"F8_E4M3", 8},
+    {"F8_E8M0", 8},
+    {"F8_E4M3FNUZ", 8},
+    {"F8_E5M2FNUZ", 8},
+    {"F4", 4},
+    {"F6_E2M3", 6},
+    {"F6_E3M2", 6},
 };
 
 /// One tensor of the header, read and not yet placed.
@@ -88,7 +104,8 @@ std::string_view Reader::find_header() const {
     std::string other = recognise_other_format(file_);
     if (other.empty()) other = recognise_other_name(name_);
     if (!other.empty()) refuse("expected a safetensors file, found ", other);
-    if (file_.size() < kLengthBytes) refuse("expected a safetensors file, found ", file_.size(), " bytes, too few for its header's length");
+    if (file_.size() < kLengthBytes)
+      refuse("expected a safetensors file, found ", file_.size(), " bytes, too few for its header's length");
     refuse("expected a safetensors header of at most ", kFormatLimit, " bytes, found one of ", header_bytes);
   }
   if (header_bytes > limit_) refuse("its header has ", header_bytes, " bytes, the limit is ", limit_);
@@ -102,7 +119,8 @@ void Reader::read_header(std::string_view header) {
   // The JSON library would pass over a byte order mark, the format does not.
   const size_t first = header.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) refuse("expected a safetensors header that begins with '{', found none");
-  if (header[first] != '{') refuse("expected a safetensors header that begins with '{', found '", printable(header.substr(first, 8)), "'");
+  if (header[first] != '{')
+    refuse("expected a safetensors header that begins with '{', found '", printable(header.substr(first, 8)), "'");
   const JsonDocument document = parse_json(header, path_ + ": header");
   const Json& members = document;
   entries_.reserve(members.size());
@@ -136,22 +154,29 @@ Entry Reader::read_entry(const std::string& name, const Json& value) const {
   const Json* const shape = member(value, "shape");
   const Json* const offsets = member(value, "data_offsets");
   if (!dtype || !shape || !offsets)
-    refuse_tensor(name, "expected dtype, shape and data_offsets, found no ", !dtype ? "dtype" : !shape ? "shape" : "data_offsets");
+    refuse_tensor(name, "expected dtype, shape and data_offsets, found no ",
+                  !dtype   ? "dtype"
+                  : !shape ? "shape"
+                           : "data_offsets");
 
   if (!dtype->is_string()) refuse_tensor(name, "dtype: expected a string, found ", shown(*dtype));
   const auto& code = dtype->get_ref<const std::string&>();
-  const auto encoding = std::find_if(std::begin(kEncodings), std::end(kEncodings), [&](const Encoding& e) { return e.code == code; });
+  const auto encoding =
+      std::find_if(std::begin(kEncodings), std::end(kEncodings), [&](const Encoding& e) { return e.code == code; });
   if (encoding == std::end(kEncodings))
     refuse_tensor(name, "dtype: expected a type of the format (F32, F16, BF16, I64, ...), found ", shown(*dtype));
 
-  const bool pair = offsets->is_array() && offsets->size() == 2 && (*offsets)[0].is_number_unsigned() && (*offsets)[1].is_number_unsigned();
-  if (!pair) refuse_tensor(name, "data_offsets: expected two integers from 0 to 2^64 - 1, found ", printable(offsets->dump(), 60));
+  const bool pair =
+      offsets->is_array() && offsets->size() == 2 && (*offsets)[0].is_number_unsigned() && (*offsets)[1].is_number_unsigned();
+  if (!pair)
+    refuse_tensor(name, "data_offsets: expected two integers from 0 to 2^64 - 1, found ", printable(offsets->dump(), 60));
 
   Entry entry;
   entry.begin = (*offsets)[0].get<uint64_t>();
   entry.end = (*offsets)[1].get<uint64_t>();
   entry.tensor = {name, encoding->type, code, read_shape(name, *shape), {}, name_};
-  if (entry.begin > entry.end) refuse_tensor(name, "data_offsets: expected begin <= end, found [", entry.begin, ", ", entry.end, "]");
+  if (entry.begin > entry.end)
+    refuse_tensor(name, "data_offsets: expected begin <= end, found [", entry.begin, ", ", entry.end, "]");
 
   uint64_t bits = encoding->bits;
   bool fits = true;
@@ -159,7 +184,8 @@ Entry Reader::read_entry(const std::string& name, const Json& value) const {
   if (std::find(dims.begin(), dims.end(), 0) != dims.end()) bits = 0;  // whatever the other lengths would multiply to
   for (const int64_t d : dims) fits = fits && mul_ok(bits, static_cast<uint64_t>(d), &bits);
   if (!fits) refuse_tensor(name, "the size of shape ", entry.tensor.shape, " does not fit 64 bits");
-  if (bits % 8 != 0) refuse_tensor(name, "shape ", entry.tensor.shape, " of ", code, " has ", bits, " bits, expected whole bytes");
+  if (bits % 8 != 0)
+    refuse_tensor(name, "shape ", entry.tensor.shape, " of ", code, " has ", bits, " bits, expected whole bytes");
   if (bits / 8 != entry.end - entry.begin)
     refuse_tensor(name, "shape ", entry.tensor.shape, " of ", code, " takes ", bits / 8, " bytes, its data_offsets hold ",
                   entry.end - entry.begin);

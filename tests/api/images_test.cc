@@ -29,7 +29,8 @@ std::vector<uint8_t> pixels_of(vit_session* session, const vit_image& image) {
 }
 
 /// RGB pixels in another layout, rows `stride` apart; what lies between rows is rubbish.
-std::vector<uint8_t> laid_out(const std::vector<uint8_t>& rgb, size_t width, size_t height, vit_pixel_format format, size_t stride) {
+std::vector<uint8_t> laid_out(const std::vector<uint8_t>& rgb, size_t width, size_t height, vit_pixel_format format,
+                              size_t stride) {
   std::vector<uint8_t> out(stride * height, 0xEE);
   const size_t channels = format == VIT_PIXELS_RGBA || format == VIT_PIXELS_BGRA ? 4 : 3;
   const bool reversed = format == VIT_PIXELS_BGR || format == VIT_PIXELS_BGRA;
@@ -155,15 +156,17 @@ TEST_CASE("an image's numbers do not depend on its neighbours, and one bad image
 
   std::vector<float> together(19 * 10), features(19 * 65 * 128);
   REQUIRE(vit_infer(session.get(), images.data(), images.size(), VIT_OUTPUT_LOGITS, together.data(), together.size()) == VIT_OK);
-  REQUIRE(vit_infer(session.get(), images.data(), images.size(), VIT_OUTPUT_FEATURES, features.data(), features.size()) == VIT_OK);
+  REQUIRE(vit_infer(session.get(), images.data(), images.size(), VIT_OUTPUT_FEATURES, features.data(), features.size()) ==
+          VIT_OK);
   for (size_t i = 0; i < images.size(); ++i) {
     CAPTURE(i);
-    CHECK(std::equal(together.begin() + static_cast<std::ptrdiff_t>(10 * i), together.begin() + static_cast<std::ptrdiff_t>(10 * i + 10),
-                     logits_of(session.get(), images[i]).begin()));
+    CHECK(std::equal(together.begin() + static_cast<std::ptrdiff_t>(10 * i),
+                     together.begin() + static_cast<std::ptrdiff_t>(10 * i + 10), logits_of(session.get(), images[i]).begin()));
   }
   images[7] = vit_image_path("/nowhere.jpg");
   const std::vector<float> before = together;
-  CHECK(vit_infer(session.get(), images.data(), images.size(), VIT_OUTPUT_LOGITS, together.data(), together.size()) == VIT_ERROR_IO);
+  CHECK(vit_infer(session.get(), images.data(), images.size(), VIT_OUTPUT_LOGITS, together.data(), together.size()) ==
+        VIT_ERROR_IO);
   CHECK(std::strstr(vit_last_error(), "/nowhere.jpg") != nullptr);
   CHECK(together == before);
 }

@@ -172,9 +172,10 @@ TEST_CASE("activations have all the names that transformers gives them", "[arch]
     const char* name;
     Activation kind;
   };
-  for (const Case& c : {Case{"gelu", Activation::kGelu}, Case{"gelu_new", Activation::kGeluTanh}, Case{"gelu_fast", Activation::kGeluTanh},
-                        Case{"gelu_pytorch_tanh", Activation::kGeluTanh}, Case{"quick_gelu", Activation::kQuickGelu},
-                        Case{"silu", Activation::kSilu}, Case{"swish", Activation::kSilu}, Case{"relu", Activation::kRelu}}) {
+  for (const Case& c :
+       {Case{"gelu", Activation::kGelu}, Case{"gelu_new", Activation::kGeluTanh}, Case{"gelu_fast", Activation::kGeluTanh},
+        Case{"gelu_pytorch_tanh", Activation::kGeluTanh}, Case{"quick_gelu", Activation::kQuickGelu},
+        Case{"silu", Activation::kSilu}, Case{"swish", Activation::kSilu}, Case{"relu", Activation::kRelu}}) {
     Parts parts("dinov2-classifier");
     parts.config["hidden_act"] = c.name;
     const BuiltModel built = parts.build();

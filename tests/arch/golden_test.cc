@@ -27,9 +27,9 @@ Difference compare(const ResultView& got, const GoldenTensor& expected) {
   return {dot / std::sqrt(got2 * expected2), worst / largest};
 }
 
-// float32 sums of up to 588 terms in two orders differ by about sqrt(588) * 2^-24 = 1.5e-6 of their largest partial sum, which is also
-// what is measured (1.6e-6 at worst on AVX-512, largest value of the tensor = 1). Other instruction sets and oneDNN sum in other
-// orders; three blocks could add up to three times that. The product promises 2e-4.
+// float32 sums of up to 588 terms in two orders differ by about sqrt(588) * 2^-24 = 1.5e-6 of their largest partial sum, which is
+// also what is measured (1.6e-6 at worst on AVX-512, largest value of the tensor = 1). Other instruction sets and oneDNN sum in
+// other orders; three blocks could add up to three times that. The product promises 2e-4.
 constexpr double kTolerance = 1e-5;
 
 /// Empty when equal enough, else a sentence.

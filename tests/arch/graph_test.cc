@@ -49,9 +49,9 @@ TEST_CASE("a ViT's graph has the nodes that users know, in an order in which eac
   const BuiltModel built = Parts("vit-classifier").build();
   for (size_t i = 0; i < built.graph.nodes().size(); ++i)
     for (const int input : built.graph.nodes()[i].inputs) CHECK(input < static_cast<int>(i));
-  for (const char* name : {"patch_embed", "positions", "tokens", "blocks.0.norm1", "blocks.0.qkv", "blocks.0.attention", "blocks.0.proj",
-                           "blocks.0.residual1", "blocks.0.norm2", "blocks.0.fc1", "blocks.0.act", "blocks.0.fc2", "blocks.0", "blocks.2",
-                           "norm", "pool", "logits", "features", "embedding"})
+  for (const char* name : {"patch_embed", "positions", "tokens", "blocks.0.norm1", "blocks.0.qkv", "blocks.0.attention",
+                           "blocks.0.proj", "blocks.0.residual1", "blocks.0.norm2", "blocks.0.fc1", "blocks.0.act",
+                           "blocks.0.fc2", "blocks.0", "blocks.2", "norm", "pool", "logits", "features", "embedding"})
     CHECK(built.graph.find(name) >= 0);
   CHECK(built.graph.find("blocks.3") == -1);
   CHECK(built.graph.nodes().size() == 4 + 3 * 10 + 3);

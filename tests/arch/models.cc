@@ -24,10 +24,11 @@ std::vector<std::string> safetensors_in(const std::string& folder) {
 }  // namespace
 
 std::vector<std::string> fixture_models() {
-  return {"vit-classifier",   "vit-rectangle",   "vit-pooler",  "dinov2-classifier", "dinov2-swiglu", "dinov2-registers",
-          "deit-teacher",     "deit-classifier", "deit-pooler", "vit-msn",           "vit-mae",       "dinov2-registers-swiglu",
-          "timm-registers",   "timm-map",        "timm-distilled", "timm-swiglu",    "timm-things",   "timm-parallel",
-          "timm-differential", "timm-post-norm"};
+  return {"vit-classifier", "vit-rectangle",    "vit-pooler",        "dinov2-classifier",
+          "dinov2-swiglu",  "dinov2-registers", "deit-teacher",      "deit-classifier",
+          "deit-pooler",    "vit-msn",          "vit-mae",           "dinov2-registers-swiglu",
+          "timm-registers", "timm-map",         "timm-distilled",    "timm-swiglu",
+          "timm-things",    "timm-parallel",    "timm-differential", "timm-post-norm"};
 }
 
 std::string fixture_folder(const std::string& name) { return std::string(VIT_SOURCE_DIR) + "/tests/fixtures/models/" + name; }
@@ -52,7 +53,8 @@ Parts::Parts(const std::string& name) {
   config = parse_json({reinterpret_cast<const char*>(text.data()), text.size()}, path);
   for (const std::string& file : safetensors_in(folder)) {
     files_.emplace_back(file);
-    for (Tensor& tensor : parse_safetensors(files_.back().bytes(), file, kHeaderLimit).tensors) tensors.push_back(std::move(tensor));
+    for (Tensor& tensor : parse_safetensors(files_.back().bytes(), file, kHeaderLimit).tensors)
+      tensors.push_back(std::move(tensor));
   }
 }
 

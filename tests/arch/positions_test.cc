@@ -40,8 +40,8 @@ TEST_CASE("position tables are resampled as torch does it, with and without anti
     REQUIRE(table.shape[1] > 1);
     INFO(name);
     const auto got = resampled(table, expected.shape[0], expected.shape[1], {.antialias = antialias});
-    // torch sums up to 4 x 4 (antialiased: 10 x 10) float32 products of weights of at most 1.4 and values of at most 4: rounding of the
-    // sums and of the weights gives a few ulp of 4 (4.8e-7 each); sample points are float32 on both sides.
+    // torch sums up to 4 x 4 (antialiased: 10 x 10) float32 products of weights of at most 1.4 and values of at most 4: rounding
+    // of the sums and of the weights gives a few ulp of 4 (4.8e-7 each); sample points are float32 on both sides.
     CHECK(largest_difference(got, expected.values) <= 5e-6);
     ++compared;
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Published numbers of published weights, for whoever has them: VIT_MODELS=DIR names a folder that README.md beside tests/ describes.
-// Values and tolerances are those of transformers' own tests of the models.
+// Published numbers of published weights, for whoever has them: VIT_MODELS=DIR names a folder that README.md beside tests/
+// describes. Values and tolerances are those of transformers' own tests of the models.
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>

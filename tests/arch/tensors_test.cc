@@ -61,7 +61,8 @@ TEST_CASE("a misshapen tensor is named with what was expected and what was found
 
 TEST_CASE("a tensor that nobody asks for is named", "[arch]") {
   const std::string model = GENERATE(from_range(fixture_models()));
-  for (const char* name : {"extra", "vit.extra", "encoder.layer.0.extra.weight", "vit.encoder.layer.77.extra", "classifier.extra"}) {
+  for (const char* name :
+       {"extra", "vit.extra", "encoder.layer.0.extra.weight", "vit.encoder.layer.77.extra", "classifier.extra"}) {
     Parts parts(model);
     parts.add(name, {3});
     const std::string sentence = parts.refusal();
@@ -125,7 +126,8 @@ TEST_CASE("a base model whose file has no pooler embeds by the class token", "[a
 }
 
 TEST_CASE("names as transformers 5 has them in memory mean the same", "[arch]") {
-  const std::string model = GENERATE("vit-classifier", "vit-rectangle", "dinov2-classifier", "dinov2-registers", "deit-teacher", "vit-msn", "vit-mae");
+  const std::string model =
+      GENERATE("vit-classifier", "vit-rectangle", "dinov2-classifier", "dinov2-registers", "deit-teacher", "vit-msn", "vit-mae");
   Parts parts(model);
   const size_t nodes = parts.build().graph.nodes().size();
   CHECK(replace_in_names(parts, "attention.attention.query", "attention.q_proj") > 0);

@@ -34,8 +34,8 @@ TEST_CASE("every entry of timm's registry that is no hybrid makes a graph", "[ar
 }
 
 TEST_CASE("models with random weights run, whatever their blocks are", "[arch][long]") {
-  const std::string name =
-      GENERATE("vit_dwee_patch16_reg1_gap_256", "vit_dpwee_patch16_reg1_gap_256", "vit_pwee_patch16_reg1_gap_256", "deit_tiny_distilled_patch16_224");
+  const std::string name = GENERATE("vit_dwee_patch16_reg1_gap_256", "vit_dpwee_patch16_reg1_gap_256",
+                                    "vit_pwee_patch16_reg1_gap_256", "deit_tiny_distilled_patch16_224");
   CAPTURE(name);
   const auto model = Model::untrained(name);
   Session session(model, {});

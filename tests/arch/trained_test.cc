@@ -54,8 +54,8 @@ TEST_CASE("trained models give the probabilities that transformers gives for pho
     std::string model, expected;
   };
   const std::string source = VIT_SOURCE_DIR, shared = source + "/../shared/models/";
-  for (const Case& c :
-       {Case{source + "/assets/models/vit-cifar10", shared + "vit-cifar10"}, Case{shared + "vit-s14-200", shared + "vit-s14-200"}}) {
+  for (const Case& c : {Case{source + "/assets/models/vit-cifar10", shared + "vit-cifar10"},
+                        Case{shared + "vit-s14-200", shared + "vit-s14-200"}}) {
     if (!fs::exists(c.model) || !fs::exists(c.expected + "/expected.json")) {
       WARN("skipped: " << c.expected << " with its photos is not there");
       continue;

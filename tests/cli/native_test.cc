@@ -9,7 +9,8 @@ namespace vit {
 namespace {
 
 const std::string kModel = std::string(VIT_SOURCE_DIR) + "/tests/fixtures/models/dinov2-registers";
-const std::string kCat = std::string(VIT_SOURCE_DIR) + "/assets/images/chelsea.png", kPhoto = std::string(VIT_SOURCE_DIR) + "/tests/fixtures/images/photo.jpg";
+const std::string kCat = std::string(VIT_SOURCE_DIR) + "/assets/images/chelsea.png",
+                  kPhoto = std::string(VIT_SOURCE_DIR) + "/tests/fixtures/images/photo.jpg";
 
 TEST_CASE("one batch may mix native sizes, and each image has the numbers that it has alone", "[cli]") {
   const auto csv = [](std::vector<std::string> images) {
@@ -35,7 +36,7 @@ TEST_CASE("info tells the memory of a size without running it", "[cli]") {
     return Json::parse(result.out)["plan"]["activation_bytes"].get<int64_t>();
   };
   const int64_t small = bytes("80"), large = bytes("8000");  // a million tokens: minutes, if they were run
-  CHECK(large > 7800 * small);  // 104 rows take the room of 128 where keys lie in panels
+  CHECK(large > 7800 * small);                               // 104 rows take the room of 128 where keys lie in panels
   CHECK(large < 11000 * small);
 }
 

@@ -110,8 +110,10 @@ TEST_CASE("a pipe with a writer is read to its end, or up to the limit", "[core]
     const int fd = ::open(path.c_str(), O_RDWR | O_NONBLOCK);
     for (size_t at = 0, idle = 0; at < content.size() && idle < 400;) {
       const ssize_t n = ::write(fd, content.data() + at, content.size() - at);
-      if (n > 0) at += static_cast<size_t>(n);
-      else std::this_thread::sleep_for(std::chrono::milliseconds(1)), ++idle;
+      if (n > 0)
+        at += static_cast<size_t>(n);
+      else
+        std::this_thread::sleep_for(std::chrono::milliseconds(1)), ++idle;
     }
     // The reader must have taken everything before the last writer closes: Linux keeps what is in the pipe for it anyway.
     std::this_thread::sleep_for(std::chrono::milliseconds(1));

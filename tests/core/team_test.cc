@@ -18,7 +18,8 @@ constexpr int kMostThreads = 7;
 
 template <class Work>
 void run(Team& team, int threads, Work& work) {
-  team.run(threads, [](void* context, int thread) noexcept { (*static_cast<Work*>(context))(thread); }, &work);
+  team.run(
+      threads, [](void* context, int thread) noexcept { (*static_cast<Work*>(context))(thread); }, &work);
 }
 
 TEST_CASE("a team calls the work once on each of its threads, again and again", "[core]") {

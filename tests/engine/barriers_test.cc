@@ -21,8 +21,8 @@ TEST_CASE("a step waits before it overwrites what other threads may still read",
 
 TEST_CASE("two buffers in turn save the second wait", "[engine]") {
   // Keys of block b in buffer b mod 2.
-  const std::vector<StepAccess> blocks = {step({}, {0}), step({shared(0)}, {2}), step({own(2)}, {1}), step({shared(1)}, {2}),
-                                          step({own(2)}, {0}), step({shared(0)}, {2})};
+  const std::vector<StepAccess> blocks = {step({}, {0}),          step({shared(0)}, {2}), step({own(2)}, {1}),
+                                          step({shared(1)}, {2}), step({own(2)}, {0}),    step({shared(0)}, {2})};
   CHECK(place_barriers(blocks, 3) == std::vector<bool>{false, true, false, true, false, true});
 }
 

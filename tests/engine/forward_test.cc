@@ -10,13 +10,14 @@
 namespace vit {
 
 TEST_CASE("a whole pass agrees with plain loops in double precision at awkward sizes", "[engine]") {
-  const TinyOptions sizes[] = {{},
-                               {.embed_dim = 36, .num_heads = 3, .depth = 2, .mlp_dim = 37, .patch = 5, .image = 35, .labels = 1},
-                               {.embed_dim = 64, .num_heads = 1, .depth = 2, .mlp_dim = 256, .patch = 4, .image = 32, .labels = 10},
-                               // a sum that is cut into three blocks, and one into two
-                               {.embed_dim = 40, .num_heads = 2, .depth = 1, .mlp_dim = 801, .patch = 8, .image = 24, .labels = 5},
-                               {.embed_dim = 390, .num_heads = 6, .depth = 1, .mlp_dim = 50, .patch = 8, .image = 16, .labels = 2},
-                               {.embed_dim = 33, .num_heads = 11, .depth = 1, .mlp_dim = 7, .patch = 16, .image = 16, .labels = 3}};
+  const TinyOptions sizes[] = {
+      {},
+      {.embed_dim = 36, .num_heads = 3, .depth = 2, .mlp_dim = 37, .patch = 5, .image = 35, .labels = 1},
+      {.embed_dim = 64, .num_heads = 1, .depth = 2, .mlp_dim = 256, .patch = 4, .image = 32, .labels = 10},
+      // a sum that is cut into three blocks, and one into two
+      {.embed_dim = 40, .num_heads = 2, .depth = 1, .mlp_dim = 801, .patch = 8, .image = 24, .labels = 5},
+      {.embed_dim = 390, .num_heads = 6, .depth = 1, .mlp_dim = 50, .patch = 8, .image = 16, .labels = 2},
+      {.embed_dim = 33, .num_heads = 11, .depth = 1, .mlp_dim = 7, .patch = 16, .image = 16, .labels = 3}};
   for (const TinyOptions& options : sizes) {
     const TinyModel tiny(options);
     Random random(3);
@@ -39,7 +40,15 @@ TEST_CASE("a whole pass agrees with plain loops in double precision at awkward s
 }
 
 TEST_CASE("the oneDNN backend runs whole passes and agrees with our own kernels", "[engine]") {
-  const TinyOptions sizes[] = {{}, {.embed_dim = 36, .num_heads = 3, .depth = 2, .mlp_dim = 37, .patch = 5, .image = 35, .labels = 3, .activation = "quick_gelu"}};
+  const TinyOptions sizes[] = {{},
+                               {.embed_dim = 36,
+                                .num_heads = 3,
+                                .depth = 2,
+                                .mlp_dim = 37,
+                                .patch = 5,
+                                .image = 35,
+                                .labels = 3,
+                                .activation = "quick_gelu"}};
   for (const TinyOptions& options : sizes) {
     const TinyModel tiny(options);
     Random random(5);

@@ -37,15 +37,17 @@ TEST_CASE("tokens from 8-bit pixels agree with those from normalised floats", "[
     const int64_t in = 3 * patch * patch;
     for (const Isa isa : usable_isas()) {
       CAPTURE(patch, isa_name(isa));
-      Session a(tiny.model(), {.threads = 2, .isa = isa_name(isa), .taps = {"tokens"}}), b(tiny.model(), {.threads = 1, .isa = isa_name(isa), .taps = {"tokens"}});
+      Session a(tiny.model(), {.threads = 2, .isa = isa_name(isa), .taps = {"tokens"}}),
+          b(tiny.model(), {.threads = 1, .isa = isa_name(isa), .taps = {"tokens"}});
       a.run(std::vector{input.view()}, Output::kLogits);
       b.run(input.planes.data(), 1, input.height, input.width, Output::kLogits);
       const ResultView from_pixels = a.tap("tokens"), from_planes = b.tap("tokens");
       REQUIRE(from_pixels.shape == Shape{1, 10, 48});
       REQUIRE(from_planes.shape == from_pixels.shape);
       for (int64_t c = 0; c < 48; ++c) {
-        // Each way adds K products of at most |w| |x|; a folded weight w/std is rounded once more and meets pixels of up to 255, so
-        // its terms are 255 |scale| |w| <= 2 |w| here (mean = std = 0.5: |x| <= 1). Higham's bound for both sums, with the bias:
+        // Each way adds K products of at most |w| |x|; a folded weight w/std is rounded once more and meets pixels of up to 255,
+        // so its terms are 255 |scale| |w| <= 2 |w| here (mean = std = 0.5: |x| <= 1). Higham's bound for both sums, with the
+        // bias:
         double terms = 4;
         for (int64_t k = 0; k < in; ++k) terms += std::fabs(weights[static_cast<size_t>(c * in + k)]) * 3;
         const double bound = 0x1p-24 * static_cast<double>(in + 8) * terms;

@@ -47,7 +47,8 @@ TEST_CASE("a ragged batch equals single runs bit for bit on any number of thread
   const TinyModel tiny({.embed_dim = 56, .num_heads = 2, .depth = 3, .mlp_dim = 90, .patch = 8, .image = 112, .labels = 11});
   Random random(6);
   std::vector<Pixels> images;
-  for (const auto& [height, width] : {std::pair{112, 112}, std::pair{56, 56}, std::pair{7, 7}, std::pair{192, 192}}) images.emplace_back(random, height, width);
+  for (const auto& [height, width] : {std::pair{112, 112}, std::pair{56, 56}, std::pair{7, 7}, std::pair{192, 192}})
+    images.emplace_back(random, height, width);
   std::vector<PixelView> batch;
   for (const Pixels& image : images) batch.push_back(image.view);
 
@@ -65,7 +66,8 @@ TEST_CASE("a ragged batch equals single runs bit for bit on any number of thread
         for (const TeamKind team : {TeamKind::kOpenMp, TeamKind::kThreads}) {
           CAPTURE(isa_name(isa), threads, static_cast<int>(team), static_cast<int>(want));
           if (team == TeamKind::kOpenMp && default_team() != team) continue;  // a sanitizer that does not know OpenMP
-          Session session(tiny.model(), {.threads = threads, .isa = isa_name(isa), .team = team, .before_step = delay, .poison = true});
+          Session session(tiny.model(),
+                          {.threads = threads, .isa = isa_name(isa), .team = team, .before_step = delay, .poison = true});
           for (int run = 0; run < 2; ++run) {
             session.run(batch, want);
             const ResultView r = session.output();

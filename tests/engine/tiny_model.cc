@@ -44,9 +44,10 @@ std::string config_of(const TinyOptions& o) {
   for (int64_t i = 0; i < o.labels; ++i)
     labels += (i ? ", \"" : "\"") + std::to_string(i) + "\": \"label " + std::to_string(i) + "\"";
   const auto field = [](const std::string& name, int64_t value) { return ", \"" + name + "\": " + std::to_string(value); };
-  return R"({"model_type": "vit", "architectures": ["ViTForImageClassification"], "layer_norm_eps": 1e-6, "hidden_act": ")" + o.activation + "\"" +
-         field("hidden_size", o.embed_dim) + field("num_hidden_layers", o.depth) + field("num_attention_heads", o.num_heads) +
-         field("intermediate_size", o.mlp_dim) + field("image_size", o.image) + field("patch_size", o.patch) + ", \"id2label\": {" + labels + "}}";
+  return R"({"model_type": "vit", "architectures": ["ViTForImageClassification"], "layer_norm_eps": 1e-6, "hidden_act": ")" +
+         o.activation + "\"" + field("hidden_size", o.embed_dim) + field("num_hidden_layers", o.depth) +
+         field("num_attention_heads", o.num_heads) + field("intermediate_size", o.mlp_dim) + field("image_size", o.image) +
+         field("patch_size", o.patch) + ", \"id2label\": {" + labels + "}}";
 }
 
 std::string weights_of(const TinyOptions& options) {
@@ -118,7 +119,8 @@ struct Plain {
     const int64_t grid = o.image / o.patch, P = o.patch, in = 3 * P * P;
     const std::vector<float> w = tiny.weight("vit.embeddings.patch_embeddings.projection.weight"),
                              b = tiny.weight("vit.embeddings.patch_embeddings.projection.bias"),
-                             cls = tiny.weight("vit.embeddings.cls_token"), pos = tiny.weight("vit.embeddings.position_embeddings");
+                             cls = tiny.weight("vit.embeddings.cls_token"),
+                             pos = tiny.weight("vit.embeddings.position_embeddings");
     Matrix x(pos.begin(), pos.end());
     for (int64_t c = 0; c < o.embed_dim; ++c) {
       x[static_cast<size_t>(c)] += cls[static_cast<size_t>(c)];
@@ -154,8 +156,8 @@ std::vector<double> plain_logits(const TinyModel& tiny, const float* image) {
   for (int64_t i = 0; i < o.depth; ++i) {
     const std::string layer = "vit.encoder.layer." + std::to_string(i) + ".", attention = layer + "attention.attention.";
     Matrix y = plain.norm(x, layer + "layernorm_before");
-    y = plain.attention(plain.linear(y, attention + "query", C), plain.linear(y, attention + "key", C), plain.linear(y, attention + "value", C),
-                        static_cast<size_t>(C), static_cast<size_t>(o.num_heads));
+    y = plain.attention(plain.linear(y, attention + "query", C), plain.linear(y, attention + "key", C),
+                        plain.linear(y, attention + "value", C), static_cast<size_t>(C), static_cast<size_t>(o.num_heads));
     add(plain.linear(y, layer + "attention.output.dense", C));
     y = plain.linear(plain.norm(x, layer + "layernorm_after"), layer + "intermediate.dense", C);
     for (double& v : y) v = 0.5 * v * std::erfc(-v / std::sqrt(2.0));

@@ -20,9 +20,12 @@ namespace {
 void write_model(const TempFolder& folder) {
   folder.write("config.json", R"({"model_type":"vit","hidden_size":4})");
   folder.write("preprocessor_config.json", R"({"size":{"height":8,"width":8}})");
-  folder.write("model.safetensors.index.json", R"({"weight_map":{"encoder.layer.0.weight":"a.safetensors","encoder.layer.0.bias":"b.safetensors"}})");
-  folder.write("a.safetensors", safetensors_file(R"({"encoder.layer.0.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})", zeros(16)));
-  folder.write("b.safetensors", safetensors_file(R"({"encoder.layer.0.bias":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", zeros(4)));
+  folder.write("model.safetensors.index.json",
+               R"({"weight_map":{"encoder.layer.0.weight":"a.safetensors","encoder.layer.0.bias":"b.safetensors"}})");
+  folder.write("a.safetensors",
+               safetensors_file(R"({"encoder.layer.0.weight":{"dtype":"F32","shape":[2,2],"data_offsets":[0,16]}})", zeros(16)));
+  folder.write("b.safetensors",
+               safetensors_file(R"({"encoder.layer.0.bias":{"dtype":"F16","shape":[2],"data_offsets":[0,4]}})", zeros(4)));
 }
 
 enum class Call { kOpen, kStat, kRead, kMap };
@@ -47,7 +50,9 @@ class FaultyFiles {
     seam.stat = [](int fd, uint64_t* bytes, bool* regular, bool* directory) {
       return fails(Call::kStat, EIO) ? -1 : system_.stat(fd, bytes, regular, directory);
     };
-    seam.read = [](int fd, void* to, size_t bytes) { return fails(Call::kRead, EIO) ? int64_t{-1} : system_.read(fd, to, bytes); };
+    seam.read = [](int fd, void* to, size_t bytes) {
+      return fails(Call::kRead, EIO) ? int64_t{-1} : system_.read(fd, to, bytes);
+    };
     seam.map = [](int fd, size_t bytes) {
       if (fails(Call::kMap, ENOMEM)) return MAP_FAILED;
       void* const at = system_.map(fd, bytes);

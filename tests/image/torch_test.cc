@@ -18,42 +18,24 @@ struct TorchResize {
 /// Printed by tests/goldens/make_torch_resize.py with torch 2.13.0.
 const std::vector<TorchResize>& cases() {
   static const std::vector<TorchResize> all = {
-      {{7, 11}, {4, 5}, Filter::kBilinear, 0x34485a7a},
-      {{7, 11}, {4, 5}, Filter::kBicubic, 0x50f10ff3},
-      {{7, 11}, {4, 5}, Filter::kNearest, 0x1b8dedba},
-      {{7, 11}, {9, 16}, Filter::kBilinear, 0xdc0972de},
-      {{7, 11}, {9, 16}, Filter::kBicubic, 0xc7d7d3e6},
-      {{7, 11}, {9, 16}, Filter::kNearest, 0xd2459633},
-      {{213, 320}, {224, 224}, Filter::kBilinear, 0xaa3b62e9},
-      {{213, 320}, {224, 224}, Filter::kBicubic, 0x3bfcc749},
-      {{213, 320}, {224, 224}, Filter::kNearest, 0x2a1c63f0},
-      {{213, 320}, {50, 75}, Filter::kBilinear, 0x8f257067},
-      {{213, 320}, {50, 75}, Filter::kBicubic, 0xa095dd21},
-      {{213, 320}, {50, 75}, Filter::kNearest, 0xaf04e03c},
-      {{320, 213}, {224, 224}, Filter::kBilinear, 0x8fe88184},
-      {{320, 213}, {224, 224}, Filter::kBicubic, 0xfa29db93},
-      {{320, 213}, {224, 224}, Filter::kNearest, 0x4d7a87de},
-      {{61, 47}, {61, 20}, Filter::kBilinear, 0xda1a19e4},
-      {{61, 47}, {61, 20}, Filter::kBicubic, 0xb57ab3cd},
-      {{61, 47}, {61, 20}, Filter::kNearest, 0x8a743d30},
-      {{61, 47}, {20, 47}, Filter::kBilinear, 0x75976707},
-      {{61, 47}, {20, 47}, Filter::kBicubic, 0x9a8e1b26},
-      {{61, 47}, {20, 47}, Filter::kNearest, 0x0a8086a1},
-      {{3, 200}, {12, 9}, Filter::kBilinear, 0x1cf0c1f7},
-      {{3, 200}, {12, 9}, Filter::kBicubic, 0xf4a60756},
-      {{3, 200}, {12, 9}, Filter::kNearest, 0x85875b2c},
-      {{1, 9}, {5, 4}, Filter::kBilinear, 0x05401264},
-      {{1, 9}, {5, 4}, Filter::kBicubic, 0xea46059e},
-      {{1, 9}, {5, 4}, Filter::kNearest, 0x489a7fa4},
-      {{40, 1}, {17, 3}, Filter::kBilinear, 0xd2e79ff9},
-      {{40, 1}, {17, 3}, Filter::kBicubic, 0xc003318d},
-      {{40, 1}, {17, 3}, Filter::kNearest, 0x47d7bf44},
-      {{97, 113}, {32, 32}, Filter::kBilinear, 0x60842fa4},
-      {{97, 113}, {32, 32}, Filter::kBicubic, 0x4a584014},
-      {{97, 113}, {32, 32}, Filter::kNearest, 0xceacc41e},
-      {{500, 10}, {33, 33}, Filter::kBilinear, 0x661d9b52},
-      {{500, 10}, {33, 33}, Filter::kBicubic, 0x66af8c28},
-      {{500, 10}, {33, 33}, Filter::kNearest, 0x8baea694},
+      {{7, 11}, {4, 5}, Filter::kBilinear, 0x34485a7a},        {{7, 11}, {4, 5}, Filter::kBicubic, 0x50f10ff3},
+      {{7, 11}, {4, 5}, Filter::kNearest, 0x1b8dedba},         {{7, 11}, {9, 16}, Filter::kBilinear, 0xdc0972de},
+      {{7, 11}, {9, 16}, Filter::kBicubic, 0xc7d7d3e6},        {{7, 11}, {9, 16}, Filter::kNearest, 0xd2459633},
+      {{213, 320}, {224, 224}, Filter::kBilinear, 0xaa3b62e9}, {{213, 320}, {224, 224}, Filter::kBicubic, 0x3bfcc749},
+      {{213, 320}, {224, 224}, Filter::kNearest, 0x2a1c63f0},  {{213, 320}, {50, 75}, Filter::kBilinear, 0x8f257067},
+      {{213, 320}, {50, 75}, Filter::kBicubic, 0xa095dd21},    {{213, 320}, {50, 75}, Filter::kNearest, 0xaf04e03c},
+      {{320, 213}, {224, 224}, Filter::kBilinear, 0x8fe88184}, {{320, 213}, {224, 224}, Filter::kBicubic, 0xfa29db93},
+      {{320, 213}, {224, 224}, Filter::kNearest, 0x4d7a87de},  {{61, 47}, {61, 20}, Filter::kBilinear, 0xda1a19e4},
+      {{61, 47}, {61, 20}, Filter::kBicubic, 0xb57ab3cd},      {{61, 47}, {61, 20}, Filter::kNearest, 0x8a743d30},
+      {{61, 47}, {20, 47}, Filter::kBilinear, 0x75976707},     {{61, 47}, {20, 47}, Filter::kBicubic, 0x9a8e1b26},
+      {{61, 47}, {20, 47}, Filter::kNearest, 0x0a8086a1},      {{3, 200}, {12, 9}, Filter::kBilinear, 0x1cf0c1f7},
+      {{3, 200}, {12, 9}, Filter::kBicubic, 0xf4a60756},       {{3, 200}, {12, 9}, Filter::kNearest, 0x85875b2c},
+      {{1, 9}, {5, 4}, Filter::kBilinear, 0x05401264},         {{1, 9}, {5, 4}, Filter::kBicubic, 0xea46059e},
+      {{1, 9}, {5, 4}, Filter::kNearest, 0x489a7fa4},          {{40, 1}, {17, 3}, Filter::kBilinear, 0xd2e79ff9},
+      {{40, 1}, {17, 3}, Filter::kBicubic, 0xc003318d},        {{40, 1}, {17, 3}, Filter::kNearest, 0x47d7bf44},
+      {{97, 113}, {32, 32}, Filter::kBilinear, 0x60842fa4},    {{97, 113}, {32, 32}, Filter::kBicubic, 0x4a584014},
+      {{97, 113}, {32, 32}, Filter::kNearest, 0xceacc41e},     {{500, 10}, {33, 33}, Filter::kBilinear, 0x661d9b52},
+      {{500, 10}, {33, 33}, Filter::kBicubic, 0x66af8c28},     {{500, 10}, {33, 33}, Filter::kNearest, 0x8baea694},
   };
   return all;
 }
@@ -68,8 +50,10 @@ Recipe torch_recipe(const TorchResize& c) {
 TEST_CASE("torch's bytes come out on every instruction set", "[image]") {
   for (const Isa isa : usable_isas())
     for (const TorchResize& c : cases()) {
-      const std::vector<uint8_t> rgb = generated(c.from.height * c.from.width * 3, static_cast<uint32_t>(c.from.height * 1000 + c.from.width));
-      const Pixels out = preprocess({rgb.data(), c.from.height, c.from.width, c.from.width * 3}, torch_recipe(c), {}, kernels(isa));
+      const std::vector<uint8_t> rgb =
+          generated(c.from.height * c.from.width * 3, static_cast<uint32_t>(c.from.height * 1000 + c.from.width));
+      const Pixels out =
+          preprocess({rgb.data(), c.from.height, c.from.width, c.from.width * 3}, torch_recipe(c), {}, kernels(isa));
       CAPTURE(isa_name(isa), c.from.height, c.from.width, c.to.height, c.to.width, filter_name(c.filter));
       CHECK(crc32(out.data) == c.crc);
     }

@@ -30,8 +30,23 @@ std::vector<std::string> whole_files() {
 
 /// Puts another number where one stands in the header.
 void edit_number(std::string& file, Random& random) {
-  constexpr const char* kNumbers[] = {"0", "1", "2", "-1", "8.0", "1e3", "255", "4294967296", "9223372036854775807", "9223372036854775808",
-                                      "18446744073709551615", "18446744073709551616", "99999999999999999999999", "null", "[]", "\"8\"", "NaN"};
+  constexpr const char* kNumbers[] = {"0",
+                                      "1",
+                                      "2",
+                                      "-1",
+                                      "8.0",
+                                      "1e3",
+                                      "255",
+                                      "4294967296",
+                                      "9223372036854775807",
+                                      "9223372036854775808",
+                                      "18446744073709551615",
+                                      "18446744073709551616",
+                                      "99999999999999999999999",
+                                      "null",
+                                      "[]",
+                                      "\"8\"",
+                                      "NaN"};
   std::vector<size_t> digits;
   for (size_t i = 8; i < file.size(); ++i)
     if (file[i] >= '0' && file[i] <= '9' && (file[i - 1] < '0' || file[i - 1] > '9')) digits.push_back(i);

@@ -49,7 +49,12 @@ TEST_CASE("JSON that is refused says where and what", "[io]") {
       {"{\"a\":1,\n\"b\":{},\"a\":2}", "found the key \"a\" a second time (line 2, byte 18)"},
       {"{\"x\":[{\"\\u001b\":1,\"\\u001b\":2}]}", "found the key \"\\u001b\" a second time"},
       {std::string(1 << 20, '['), "found more than 64 levels of nesting (line 1, byte 65)"},
-      {[] { std::string s; for (int i = 0; i < 100000; ++i) s += "{\"a\":"; return s; }(), "found more than 64 levels of nesting"},
+      {[] {
+         std::string s;
+         for (int i = 0; i < 100000; ++i) s += "{\"a\":";
+         return s;
+       }(),
+       "found more than 64 levels of nesting"},
   };
   for (const Case& c : table) {
     const std::string text = c.text.substr(0, 60);
@@ -62,7 +67,8 @@ TEST_CASE("JSON that is refused says where and what", "[io]") {
 }
 
 TEST_CASE("JSON that is read keeps integers, order and text", "[io]") {
-  const JsonDocument document = parse_json("\xef\xbb\xbf {\"z\": 18446744073709551615, \"a\": -9223372036854775808, \"f\": 8.0, \"s\": \"\\u00e9\\n\"} ", "c.json");
+  const JsonDocument document = parse_json(
+      "\xef\xbb\xbf {\"z\": 18446744073709551615, \"a\": -9223372036854775808, \"f\": 8.0, \"s\": \"\\u00e9\\n\"} ", "c.json");
   const Json& json = document;
   CHECK(json["z"].get<uint64_t>() == UINT64_MAX);
   CHECK(json["a"].get<int64_t>() == INT64_MIN);
@@ -82,8 +88,10 @@ TEST_CASE("many keys cost no more than sorting them", "[io]") {
 }
 
 TEST_CASE("fields are read by type, and refused with file, field, expected and found", "[io]") {
-  const JsonDocument document = parse_json(R"({"n": 12, "big": 18446744073709551615, "neg": -1, "x": 0.5, "whole": 12.0, "t": true, "s": "vit", "nul": null,
-                                   "size": [224, 192], "list": [0.5, 1], "texts": ["a"], "sub": {"n": "7"}, "esc": "\u001b[31m"})", "c.json");
+  const JsonDocument document =
+      parse_json(R"({"n": 12, "big": 18446744073709551615, "neg": -1, "x": 0.5, "whole": 12.0, "t": true, "s": "vit", "nul": null,
+                                   "size": [224, 192], "list": [0.5, 1], "texts": ["a"], "sub": {"n": "7"}, "esc": "\u001b[31m"})",
+                 "c.json");
   const Json& json = document;
   const JsonFields fields(json, "c.json");
   const IntegerRange positive{1, 1000};
@@ -111,7 +119,8 @@ TEST_CASE("fields are read by type, and refused with file, field, expected and f
     CHECK_FALSE(fields.maybe_integer("absent", positive));
     CHECK_FALSE(fields.pair("absent", positive));
     CHECK_FALSE(fields.maybe_object("absent"));
-    CHECK(refusal([&] { fields.integer("absent", positive); }) == "c.json: absent: expected an integer from 1 to 1000, found no such field");
+    CHECK(refusal([&] { fields.integer("absent", positive); }) ==
+          "c.json: absent: expected an integer from 1 to 1000, found no such field");
     CHECK(refusal([&] { fields.text("absent"); }) == "c.json: absent: expected a string, found no such field");
   }
   SECTION("what is null") {
@@ -136,7 +145,8 @@ TEST_CASE("fields are read by type, and refused with file, field, expected and f
     CHECK(refusal([&] { fields.number("neg", {0}); }) == "c.json: neg: expected a number of at least 0, found -1");
     CHECK(refusal([&] { fields.boolean("n"); }) == "c.json: n: expected true or false, found 12");
     CHECK(refusal([&] { fields.pair("list", positive); }).find("or a list of two, found a list of 2") != std::string::npos);
-    CHECK(refusal([&] { fields.maybe_numbers("list", {}, 3, 3); }).find("a list of 3, each a number, found a list of 2") != std::string::npos);
+    CHECK(refusal([&] { fields.maybe_numbers("list", {}, 3, 3); }).find("a list of 3, each a number, found a list of 2") !=
+          std::string::npos);
     CHECK(refusal([&] { fields.maybe_texts("list"); }).find("a list of strings") != std::string::npos);
     CHECK(refusal([&] { fields.maybe_object("n"); }).find("expected an object, found 12") != std::string::npos);
     CHECK(refusal([&] { fields.integer("esc", positive); }).find("found \"\\u001b[31m\"") != std::string::npos);

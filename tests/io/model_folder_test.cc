@@ -22,7 +22,8 @@ namespace fs = std::filesystem;
 std::string weights_of(const std::string& names, const std::string& metadata = "") {
   std::string header = metadata;
   for (size_t i = 0; i < names.size(); ++i)
-    header += str(header.empty() ? "" : ",", '"', names[i], R"(":{"dtype":"U8","shape":[1],"data_offsets":[)", i, ",", i + 1, "]}");
+    header +=
+        str(header.empty() ? "" : ",", '"', names[i], R"(":{"dtype":"U8","shape":[1],"data_offsets":[)", i, ",", i + 1, "]}");
   return safetensors_file("{" + header + "}", names);
 }
 
@@ -84,18 +85,23 @@ TEST_CASE("the only safetensors file of a folder is its weights", "[io]") {
 TEST_CASE("a path that leads to no model is refused in one sentence", "[io]") {
   const TempFolder folder;
   const std::string good = weights_of("a");
-  SECTION("absent") { CHECK(refusal(folder, folder.path("no")) == "DIR/no: expected a model folder or a safetensors file, found nothing there"); }
+  SECTION("absent") {
+    CHECK(refusal(folder, folder.path("no")) == "DIR/no: expected a model folder or a safetensors file, found nothing there");
+  }
   SECTION("empty name") { CHECK(refusal(folder, "").find("found nothing there") != std::string::npos); }
   SECTION("empty folder") {
-    CHECK(refusal(folder, folder.path()) == "DIR: expected a model folder with config.json and model.safetensors, found an empty folder");
+    CHECK(refusal(folder, folder.path()) ==
+          "DIR: expected a model folder with config.json and model.safetensors, found an empty folder");
   }
   SECTION("no weights") {
     folder.write("config.json", "{}");
-    CHECK(refusal(folder, folder.path()) == "DIR: expected a model folder with config.json and model.safetensors, found no weights in it");
+    CHECK(refusal(folder, folder.path()) ==
+          "DIR: expected a model folder with config.json and model.safetensors, found no weights in it");
   }
   SECTION("no configuration") {
     folder.write("model.safetensors", good);
-    CHECK(refusal(folder, folder.path()) == "DIR/config.json: expected the model's configuration beside model.safetensors, found no such file");
+    CHECK(refusal(folder, folder.path()) ==
+          "DIR/config.json: expected the model's configuration beside model.safetensors, found no such file");
     CHECK(refusal(folder, folder.path("model.safetensors")).find("DIR/config.json: expected the model's configuration") == 0);
   }
   SECTION("a configuration") {
@@ -121,7 +127,8 @@ TEST_CASE("a path that leads to no model is refused in one sentence", "[io]") {
   }
   SECTION("weights in TensorFlow's layout") {
     folder.write("model.safetensors", weights_of("a", R"("__metadata__":{"format":"tf"})"));
-    CHECK(refusal(folder, folder.path()).find("expected weights in PyTorch's layout, its metadata says that they are 'tf'") != std::string::npos);
+    CHECK(refusal(folder, folder.path()).find("expected weights in PyTorch's layout, its metadata says that they are 'tf'") !=
+          std::string::npos);
   }
   SECTION("a whole cache entry") {
     folder.write("snapshots/abc/config.json", "{}");
@@ -130,7 +137,8 @@ TEST_CASE("a path that leads to no model is refused in one sentence", "[io]") {
 }
 
 TEST_CASE("other formats are refused by name, with what to do", "[io]") {
-  const char* const name = GENERATE("pytorch_model.bin", "model.pth", "vit.npz", "flax_model.msgpack", "tf_model.h5", "model.onnx");
+  const char* const name =
+      GENERATE("pytorch_model.bin", "model.pth", "vit.npz", "flax_model.msgpack", "tf_model.h5", "model.onnx");
   const TempFolder folder;
   folder.write("config.json", "{}");
   folder.write(name, "some bytes that are nothing");
@@ -157,7 +165,8 @@ TEST_CASE("the header limit is the caller's", "[io]") {
   CHECK_THROWS_AS(open_model_files(folder.path(), options), Error);
 }
 
-constexpr char kA[] = "model-00001-of-00002.safetensors", kB[] = "model-00002-of-00002.safetensors", kIndex[] = "model.safetensors.index.json";
+constexpr char kA[] = "model-00001-of-00002.safetensors", kB[] = "model-00002-of-00002.safetensors",
+               kIndex[] = "model.safetensors.index.json";
 
 TEST_CASE("the shards of an index make one model", "[io]") {
   const TempFolder folder;
@@ -192,7 +201,8 @@ TEST_CASE("index and shards must agree both ways", "[io]") {
         str("DIR/model-3.safetensors: expected this file, which ", kIndex, " names, found none"));
   check(R"({"weight_map":{}})", str("DIR/", kIndex, ": weight_map: expected an object of file names, found an object"));
   check(R"({"metadata":{}})", str("DIR/", kIndex, ": weight_map: expected an object of file names, found no such field"));
-  check(R"({"weight_map":{"a":7}})", str("DIR/", kIndex, ": weight_map: a: expected the plain name of a file in the same folder, found 7"));
+  check(R"({"weight_map":{"a":7}})",
+        str("DIR/", kIndex, ": weight_map: a: expected the plain name of a file in the same folder, found 7"));
   check("[]", str("DIR/", kIndex, ": expected a JSON object, found a list of 0"));
   check(R"({"weight_map":{"a":"x","a":"y"}})",
         str("DIR/", kIndex, ": expected valid JSON, found the key \"a\" a second time (line 1, byte 26)"));
@@ -206,18 +216,20 @@ TEST_CASE("an index names files of its own folder only", "[io]") {
   folder.write("m/config.json", "{}");
   folder.write("m/sub/inner.safetensors", weights_of("a"));
   SECTION("by their plain names") {
-    for (const std::string name : {"../secret.safetensors", "sub/inner.safetensors", "..", ".", "", "C:x", "..\\\\secret.safetensors", "/etc/passwd",
-                                   "a\\u0000b", "a\\nb"}) {
+    for (const std::string name : {"../secret.safetensors", "sub/inner.safetensors", "..", ".", "", "C:x",
+                                   "..\\\\secret.safetensors", "/etc/passwd", "a\\u0000b", "a\\nb"}) {
       CAPTURE(name);
       CHECK_FALSE(is_plain_name(name));
       folder.write(str("m/", kIndex), index_of({{"a", name}}));
-      CHECK(refusal(folder, folder.path("m")).find("expected the plain name of a file in the same folder, found") != std::string::npos);
+      CHECK(refusal(folder, folder.path("m")).find("expected the plain name of a file in the same folder, found") !=
+            std::string::npos);
     }
   }
   SECTION("and not by links that lead out of it") {
     folder.write(str("m/", kIndex), index_of({{"a", kA}}));
     fs::create_symlink("../secret.safetensors", folder.path(str("m/", kA)));
-    CHECK(refusal(folder, folder.path("m")) == str("DIR/m/", kA, ": expected a file of this folder, found a link that leads out of it"));
+    CHECK(refusal(folder, folder.path("m")) ==
+          str("DIR/m/", kA, ": expected a file of this folder, found a link that leads out of it"));
   }
   SECTION("nor through a folder that is a link") {
     fs::create_directory_symlink("..", folder.path("m/up"));
@@ -269,14 +281,16 @@ TEST_CASE("a model is opened from memory as from its folder", "[io]") {
   const auto bytes = [](const std::string& text) { return Bytes(reinterpret_cast<const uint8_t*>(text.data()), text.size()); };
   const std::string config = "{\"a\":1}", single = weights_of("ab"), index = index_of({{"a", kA}, {"b", kA}});
   SECTION("one file") {
-    const ModelFiles files = open_model_files("inside", {{"config.json", bytes(config)}, {"model.safetensors", bytes(single)}}, ModelOptions{});
+    const ModelFiles files =
+        open_model_files("inside", {{"config.json", bytes(config)}, {"model.safetensors", bytes(single)}}, ModelOptions{});
     CHECK(names_in(files) == "ab");
     CHECK(files.config.path == "inside/config.json");
     CHECK(files.config.text == config);
     CHECK(files.weights->tensors().at("a").bytes.data() > bytes(single).data());  // not copied
   }
   SECTION("shards") {
-    CHECK(names_in(open_model_files("inside", {{"config.json", bytes(config)}, {kA, bytes(single)}, {kIndex, bytes(index)}}, ModelOptions{})) == "ab");
+    CHECK(names_in(open_model_files("inside", {{"config.json", bytes(config)}, {kA, bytes(single)}, {kIndex, bytes(index)}},
+                                    ModelOptions{})) == "ab");
   }
   SECTION("nothing") { CHECK_THROWS_AS(open_model_files("inside", std::vector<NamedBytes>{}, ModelOptions{}), Error); }
 }

@@ -54,7 +54,8 @@ TEST_CASE("a file that is no safetensors file is named by what it is", "[io]") {
       {"error message", R"({"error":"Repository not found"})", "server's error message"},
       {"zip", "PK\x03\x04\x14\0\0\0\0\0\0\0rest", "a zip archive (a PyTorch checkpoint"},
       {"empty zip", "PK\x05\x06" + zeros(18), "an empty zip archive"},
-      {"old torch stream", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e\x80", "PyTorch checkpoint of before version 1.6"},
+      {"old torch stream", "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e\x80",
+       "PyTorch checkpoint of before version 1.6"},
       {"pickle", "\x80\x04\x95" + std::string(20, 'x'), "a Python pickle"},
       {"TorchScript", "PYTORCH1xxxxxxxx", "TorchScript"},
       {"tar", tar, "a tar archive"},
@@ -92,14 +93,21 @@ TEST_CASE("a header that is not the JSON of the format is refused", "[io]") {
       {"invalid UTF-8", safetensors_file("{\"\xff\":1}"), "not valid UTF-8"},
       {"NaN", safetensors_file(R"({"a":NaN})"), "expected valid JSON, found 'NaN"},
       {"absurd depth", safetensors_file(deep), "more than 64 levels"},
-      {"duplicate tensor", safetensors_file(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+      {"duplicate tensor",
+       safetensors_file(
+           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
        "the key \"a\" a second time"},
-      {"duplicate by escape", safetensors_file(R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+      {"duplicate by escape",
+       safetensors_file(
+           R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},"\u0061":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
        "a second time"},
-      {"duplicate member", safetensors_file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})"), "the key \"dtype\" a second time"},
+      {"duplicate member", safetensors_file(R"({"a":{"dtype":"U8","dtype":"U8","shape":[0],"data_offsets":[0,0]}})"),
+       "the key \"dtype\" a second time"},
       {"duplicate metadata", safetensors_file(R"({"__metadata__":{},"__metadata__":{}})"), "a second time"},
-      {"metadata of numbers", safetensors_file(R"({"__metadata__":{"step":1}})"), "__metadata__: step: expected a string, found 1"},
-      {"metadata as a list", safetensors_file(R"({"__metadata__":[]})"), "__metadata__: expected an object of strings, found a list"},
+      {"metadata of numbers", safetensors_file(R"({"__metadata__":{"step":1}})"),
+       "__metadata__: step: expected a string, found 1"},
+      {"metadata as a list", safetensors_file(R"({"__metadata__":[]})"),
+       "__metadata__: expected an object of strings, found a list"},
   };
   for (const Refused& refused : table) check_refused(refused);
 }
@@ -124,12 +132,17 @@ TEST_CASE("an entry of the header has the three members with their types", "[io]
       {"exponent", entry(R"("shape":[2e0],)" + dtype + offsets), "shape: expected integers"},
       {"beyond 64 bits", entry(R"("shape":[18446744073709551616],)" + dtype + offsets), "shape: expected integers"},
       {"length as text", entry(R"("shape":["2"],)" + dtype + offsets), "shape: expected integers"},
-      {"many axes", entry(R"("shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],)" + dtype + offsets), "at most 64 axes, found 65"},
+      {"many axes",
+       entry(
+           R"("shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,2],)" +
+           dtype + offsets),
+       "at most 64 axes, found 65"},
       {"one offset", entry(dtype + shape + R"("data_offsets":[8])"), "data_offsets: expected two integers"},
       {"three offsets", entry(dtype + shape + R"("data_offsets":[0,8,8])"), "data_offsets: expected two integers"},
       {"negative offset", entry(dtype + shape + R"("data_offsets":[-1,7])"), "data_offsets: expected two integers"},
       {"fractional offset", entry(dtype + shape + R"("data_offsets":[0,8.0])"), "data_offsets: expected two integers"},
-      {"offset beyond 64 bits", entry(dtype + shape + R"("data_offsets":[0,18446744073709551616])"), "data_offsets: expected two integers"},
+      {"offset beyond 64 bits", entry(dtype + shape + R"("data_offsets":[0,18446744073709551616])"),
+       "data_offsets: expected two integers"},
       {"offsets an object", entry(dtype + shape + R"("data_offsets":{"0":0,"1":8})"), "data_offsets: expected two integers"},
       {"end before begin", entry(dtype + shape + R"("data_offsets":[8,0])"), "expected begin <= end, found [8, 0]"},
   };
@@ -138,23 +151,29 @@ TEST_CASE("an entry of the header has the three members with their types", "[io]
 
 TEST_CASE("shapes and offsets must agree, without overflow", "[io]") {
   const Refused table[] = {
-      {"too few bytes", entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"), "shape [3] of F32 takes 12 bytes, its data_offsets hold 8"},
+      {"too few bytes", entry(R"("dtype":"F32","shape":[3],"data_offsets":[0,8])"),
+       "shape [3] of F32 takes 12 bytes, its data_offsets hold 8"},
       {"too many bytes", entry(R"("dtype":"F16","shape":[3],"data_offsets":[0,8])"), "takes 6 bytes, its data_offsets hold 8"},
       {"scalar", entry(R"("dtype":"F32","shape":[],"data_offsets":[0,8])"), "shape [] of F32 takes 4 bytes"},
       {"half a byte", entry(R"("dtype":"F4","shape":[15],"data_offsets":[0,8])"), "has 60 bits, expected whole bytes"},
-      {"elements overflow", entry(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,8])"), "does not fit 64 bits"},
+      {"elements overflow", entry(R"("dtype":"U8","shape":[4294967296,4294967296],"data_offsets":[0,8])"),
+       "does not fit 64 bits"},
       {"bits overflow", entry(R"("dtype":"F64","shape":[576460752303423489],"data_offsets":[0,8])"), "does not fit 64 bits"},
-      {"bits overflow to the right size", entry(R"("dtype":"F64","shape":[288230376151711745],"data_offsets":[0,8])"), "does not fit 64 bits"},
-      {"offsets near the end of 64 bits", entry(R"("dtype":"U8","shape":[8],"data_offsets":[18446744073709551607,18446744073709551615])"), ": a gap"},
-      {"a tensor of 2^60 bytes", entry(R"("dtype":"U8","shape":[1152921504606846976],"data_offsets":[0,1152921504606846976])"), "a truncated download"},
+      {"bits overflow to the right size", entry(R"("dtype":"F64","shape":[288230376151711745],"data_offsets":[0,8])"),
+       "does not fit 64 bits"},
+      {"offsets near the end of 64 bits",
+       entry(R"("dtype":"U8","shape":[8],"data_offsets":[18446744073709551607,18446744073709551615])"), ": a gap"},
+      {"a tensor of 2^60 bytes", entry(R"("dtype":"U8","shape":[1152921504606846976],"data_offsets":[0,1152921504606846976])"),
+       "a truncated download"},
   };
   for (const Refused& refused : table) check_refused(refused);
 }
 
 TEST_CASE("the tensors cover the data once, from its first byte to its last", "[io]") {
   const auto two = [](const std::string& a, const std::string& b, size_t data) {
-    return safetensors_file(R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + a + R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + b + "}}",
-                            zeros(data));
+    return safetensors_file(
+        R"({"a":{"dtype":"U8","shape":[4],"data_offsets":)" + a + R"(},"b":{"dtype":"U8","shape":[4],"data_offsets":)" + b + "}}",
+        zeros(data));
   };
   const Refused table[] = {
       {"gap at the start", two("[4,8]", "[8,12]", 12), "tensor a: begins at byte 4 of the data, expected 0: a gap"},
@@ -195,7 +214,8 @@ TEST_CASE("oddities that the format's own reader accepts are accepted", "[io]") 
   }
   SECTION("extra members, an empty name, escapes in names") {
     const Safetensors read = accepted(safetensors_file(
-        R"({"":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"note":[{}],"x":1.5},"\u0061\"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"));
+        R"({"":{"dtype":"U8","shape":[1],"data_offsets":[0,1],"note":[{}],"x":1.5},"\u0061\"":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})",
+        "xy"));
     REQUIRE(read.tensors.size() == 2);
     CHECK(read.tensors[0].name.empty());
     CHECK(read.tensors[1].name == "a\"");
@@ -211,14 +231,15 @@ TEST_CASE("oddities that the format's own reader accepts are accepted", "[io]") 
   }
   SECTION("every type of the format") {
     const std::pair<const char*, int> types[] = {
-        {"BOOL", 8},    {"I8", 8},     {"U8", 8},     {"F8_E5M2", 8},     {"F8_E4M3", 8},     {"F8_E8M0", 8}, {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8},
-        {"I16", 16},    {"U16", 16},   {"F16", 16},   {"BF16", 16},       {"I32", 32},        {"U32", 32},    {"F32", 32},        {"I64", 64},
-        {"U64", 64},    {"F64", 64},   {"C64", 64},   {"F4", 4},          {"F6_E2M3", 6},     {"F6_E3M2", 6}};
+        {"BOOL", 8},        {"I8", 8},          {"U8", 8},      {"F8_E5M2", 8}, {"F8_E4M3", 8}, {"F8_E8M0", 8},
+        {"F8_E4M3FNUZ", 8}, {"F8_E5M2FNUZ", 8}, {"I16", 16},    {"U16", 16},    {"F16", 16},    {"BF16", 16},
+        {"I32", 32},        {"U32", 32},        {"F32", 32},    {"I64", 64},    {"U64", 64},    {"F64", 64},
+        {"C64", 64},        {"F4", 4},          {"F6_E2M3", 6}, {"F6_E3M2", 6}};
     for (const auto& [code, bits] : types) {
       CAPTURE(code);
       const size_t bytes = static_cast<size_t>(bits);  // of 8 elements
-      const Safetensors read = accepted(safetensors_file(
-          str(R"({"t":{"dtype":")", code, R"(","shape":[2,4],"data_offsets":[0,)", bytes, "]}}"), zeros(bytes)));
+      const Safetensors read = accepted(
+          safetensors_file(str(R"({"t":{"dtype":")", code, R"(","shape":[2,4],"data_offsets":[0,)", bytes, "]}}"), zeros(bytes)));
       REQUIRE(read.tensors.size() == 1);
       CHECK(read.tensors[0].dtype_code == code);
       CHECK(read.tensors[0].shape == Shape{2, 4});
@@ -229,9 +250,12 @@ TEST_CASE("oddities that the format's own reader accepts are accepted", "[io]") 
 }
 
 TEST_CASE("a large header costs no more than its size", "[io]") {
-  // 100,000 names take some tenths of a second; a search of all earlier ones for each would take minutes and hit the test's limit.
+  // 100,000 names take some tenths of a second; a search of all earlier ones for each would take minutes and hit the test's
+  // limit.
   std::string header = "{";
-  for (int i = 0; i < 100'000; ++i) header += (i ? ",\"t" : "\"t") + std::to_string(i) + R"(":{"dtype":"U8","shape":[1],"data_offsets":[)" + std::to_string(i) + "," + std::to_string(i + 1) + "]}";
+  for (int i = 0; i < 100'000; ++i)
+    header += (i ? ",\"t" : "\"t") + std::to_string(i) + R"(":{"dtype":"U8","shape":[1],"data_offsets":[)" + std::to_string(i) +
+              "," + std::to_string(i + 1) + "]}";
   const std::string file = safetensors_file(header + "}", zeros(100'000));
   CHECK(parse_safetensors(bytes_of(file), "w", kLimit).tensors.size() == 100'000);
 }

@@ -114,16 +114,20 @@ TEST_CASE("a tensor is taken by name and shape, or refused with both", "[io]") {
   CHECK(block.has("index"));
   CHECK_FALSE(block.has("blocks.3.index"));
   CHECK(block.look("attn.qkv.weight").shape == Shape{2304, 1024});
-  CHECK(refusal([&] { block.take("attn.qkv.weight", {2304, 768}); }) ==
-        "blocks.3.attn.qkv.weight: expected [2304, 768], the file has [2304, 1024]");
-  CHECK(refusal([&] { block.take("attn.qkv.bias", {2304}); }) == "blocks.3.attn.qkv.bias: expected [2304], the file has no such tensor");
+  CHECK(refusal([&] {
+          block.take("attn.qkv.weight", {2304, 768});
+        }) == "blocks.3.attn.qkv.weight: expected [2304, 768], the file has [2304, 1024]");
+  CHECK(refusal([&] { block.take("attn.qkv.bias", {2304}); }) ==
+        "blocks.3.attn.qkv.bias: expected [2304], the file has no such tensor");
   CHECK(refusal([&] { block.take("index", {4}); }) == "blocks.3.index: expected a floating-point type, the file has I64");
   CHECK(refusal([&] { block.look("bias"); }) == "blocks.3.bias: expected a tensor of this name, the file has none");
 }
 
 TEST_CASE("what nobody asked for is named, and the rest counted", "[io]") {
-  const WeightStore store = store_of({{"a", DType::kF32, "F32", {1}, {}, "f"}, {"b\x1b", DType::kF32, "F32", {2, 3}, {}, "f"},
-                                      {"c", DType::kF32, "F32", {}, {}, "f"}, {"p.d", DType::kF32, "F32", {}, {}, "f"}});
+  const WeightStore store = store_of({{"a", DType::kF32, "F32", {1}, {}, "f"},
+                                      {"b\x1b", DType::kF32, "F32", {2, 3}, {}, "f"},
+                                      {"c", DType::kF32, "F32", {}, {}, "f"},
+                                      {"p.d", DType::kF32, "F32", {}, {}, "f"}});
   const Weights weights(store);
   weights.take("a", {1});
   weights.look("c");  // a look is no use of it
@@ -139,7 +143,9 @@ TEST_CASE("what nobody asked for is named, and the rest counted", "[io]") {
 
 TEST_CASE("a tensor stands in one file only", "[io]") {
   WeightStore store = store_of({{"a", DType::kF32, "F32", {}, {}, "one"}});
-  CHECK(refusal([&] { store.add({"a", DType::kF32, "F32", {}, {}, "two"}); }) == "a: expected this tensor once, found it in one and in two");
+  CHECK(refusal([&] {
+          store.add({"a", DType::kF32, "F32", {}, {}, "two"});
+        }) == "a: expected this tensor once, found it in one and in two");
 }
 
 }  // namespace

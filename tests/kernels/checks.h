@@ -12,10 +12,11 @@ namespace vit {
 #undef VIT_KERNEL
 
 /// |found - expected| <= bound, with both in the message.
-#define CHECK_NEAR(found, expected, bound)                                                    \
-  do {                                                                                        \
-    const double found_ = (found), expected_ = (expected), bound_ = (bound);                  \
-    if (!(std::fabs(found_ - expected_) <= bound_)) FAIL_CHECK("found " << found_ << ", expected " << expected_ << " within " << bound_); \
+#define CHECK_NEAR(found, expected, bound)                                                  \
+  do {                                                                                      \
+    const double found_ = (found), expected_ = (expected), bound_ = (bound);                \
+    if (!(std::fabs(found_ - expected_) <= bound_))                                         \
+      FAIL_CHECK("found " << found_ << ", expected " << expected_ << " within " << bound_); \
   } while (0)
 
 constexpr double kEpsilon = 0x1p-24;  ///< half a unit in the last place of a float32 near 1

@@ -20,8 +20,17 @@ void check_tile(const KernelTable& kernels, int rows, int columns, int64_t k, Ti
   const std::vector<float> before = random.normals((rows - 1) * y_stride + columns);
   Guarded<float> y(before, 1);
 
-  kernels.matmul_tile({.x = x.data(), .x_stride = x_stride, .panel = w.data(), .bias = bias ? b.data() : nullptr, .gamma = gamma.data(),
-                       .y = y.data(), .y_stride = y_stride, .k = k, .rows = rows, .columns = columns, .store = store});
+  kernels.matmul_tile({.x = x.data(),
+                       .x_stride = x_stride,
+                       .panel = w.data(),
+                       .bias = bias ? b.data() : nullptr,
+                       .gamma = gamma.data(),
+                       .y = y.data(),
+                       .y_stride = y_stride,
+                       .k = k,
+                       .rows = rows,
+                       .columns = columns,
+                       .store = store});
 
   CHECK(y.guards_intact());
   for (int64_t i = 0; i < y.size(); ++i) {
@@ -40,7 +49,8 @@ void check_tile(const KernelTable& kernels, int rows, int columns, int64_t k, Ti
     const double expected = store == TileStore::kWrite ? sum : old + factor * sum;
     // k products and sums, each rounded once or twice (without FMA), in any order: at most (2k + 4) roundings of the sum of the
     // terms' sizes (Higham 2002, section 3.1); the store adds two more of what it adds to.
-    const double bound = kEpsilon * (static_cast<double>(2 * k + 4) * size * std::fabs(factor) + 2 * std::fabs(old) + 2 * std::fabs(expected));
+    const double bound =
+        kEpsilon * (static_cast<double>(2 * k + 4) * size * std::fabs(factor) + 2 * std::fabs(old) + 2 * std::fabs(expected));
     CHECK_NEAR(y[at], expected, bound);
   }
 }
@@ -66,8 +76,14 @@ TEST_CASE("a row of a tile has the same bits whatever rows stand beside it", "[k
     const int64_t depth = 301, panel = k.panel_columns;
     const auto x = random.normals(k.tile_rows * depth), w = random.normals(depth * panel);
     std::vector<float> all(static_cast<size_t>(k.tile_rows * panel)), one(static_cast<size_t>(panel));
-    MatmulTile tile{.x = x.data(), .x_stride = depth, .panel = w.data(), .y = all.data(), .y_stride = panel, .k = depth,
-                    .rows = k.tile_rows, .columns = k.panel_columns};
+    MatmulTile tile{.x = x.data(),
+                    .x_stride = depth,
+                    .panel = w.data(),
+                    .y = all.data(),
+                    .y_stride = panel,
+                    .k = depth,
+                    .rows = k.tile_rows,
+                    .columns = k.panel_columns};
     k.matmul_tile(tile);
     for (int r = 0; r < k.tile_rows; ++r)
       for (int columns = 1; columns <= k.panel_columns; ++columns) {

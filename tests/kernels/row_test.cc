@@ -15,7 +15,8 @@ double reference(Activation kind, double x) {
   switch (kind) {
     case Activation::kNone: return x;
     case Activation::kGelu: return 0.5 * x * std::erfc(-x / std::sqrt(2.0));
-    case Activation::kGeluTanh: return x / (1 + std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));  // (1 + tanh u) / 2
+    case Activation::kGeluTanh:
+      return x / (1 + std::exp(-2 * std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x)));  // (1 + tanh u) / 2
     case Activation::kQuickGelu: return x / (1 + std::exp(-1.702 * x));
     case Activation::kSilu: return x / (1 + std::exp(-x));
     case Activation::kRelu: return std::max(x, 0.0);
@@ -28,8 +29,8 @@ constexpr Activation kActivations[] = {Activation::kNone, Activation::kGelu, Act
                                        Activation::kSilu, Activation::kRelu, Activation::kTanh};
 
 /// From the derivations in ops/kernels/math-inl.h and activation-inl.h: the exponential is right to 2e-7 relative, and so are the
-/// logistic forms x σ(c x), but for the rounding of c x, which the exponential turns into |c x| half-units; Φ - 1/2 is right to 2e-7
-/// and tanh to 2.4e-7 absolute.
+/// logistic forms x σ(c x), but for the rounding of c x, which the exponential turns into |c x| half-units; Φ - 1/2 is right to
+/// 2e-7 and tanh to 2.4e-7 absolute.
 double activation_bound(Activation kind, double x) {
   const double y = std::fabs(reference(kind, x)), size = std::fabs(x);
   if (kind == Activation::kNone || kind == Activation::kRelu) return 0;
@@ -67,7 +68,8 @@ void check_layer_norm_row(const KernelTable& kernels) {
       const double z = (x[i] - mean) / sigma;
       // A mean of n terms errs by at most n half-units of the largest; so does each difference from it. Dividing by sigma makes
       // that relative to the row; the variance adds n half-units of z itself.
-      const double bound = kEpsilon * ((static_cast<double>(n) + 3) * (top / sigma + std::fabs(z)) * std::fabs(gamma[i]) + 2 * std::fabs(beta[i]));
+      const double bound =
+          kEpsilon * ((static_cast<double>(n) + 3) * (top / sigma + std::fabs(z)) * std::fabs(gamma[i]) + 2 * std::fabs(beta[i]));
       CHECK_NEAR(y[i], z * gamma[i] + beta[i], bound);
     }
   }
@@ -167,7 +169,8 @@ void check_rms_norm_row(const KernelTable& kernels) {
     double squares = 0;
     for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(x[i]) * x[i];
     const double scale = 1 / std::sqrt(squares / static_cast<double>(n) + 1e-5);
-    // A sum of n squares, all of one sign, errs by n + 1 half-units, its root by half of that; six roundings more, eps' own among them.
+    // A sum of n squares, all of one sign, errs by n + 1 half-units, its root by half of that; six roundings more, eps' own among
+    // them.
     for (int64_t i = 0; i < n; ++i) {
       const double expected = x[i] * scale * gamma[i];
       CHECK_NEAR(y[i], expected, kEpsilon * (static_cast<double>(n) + 7) * std::fabs(expected));
@@ -205,7 +208,8 @@ void check_dot_row(const KernelTable& kernels) {
     Random random(17);
     Guarded<float> a(random.normals(n), 1), b(random.normals(n), 2);
     double expected = 0, size = 0;
-    for (int64_t i = 0; i < n; ++i) expected += static_cast<double>(a[i]) * b[i], size += std::fabs(static_cast<double>(a[i]) * b[i]);
+    for (int64_t i = 0; i < n; ++i)
+      expected += static_cast<double>(a[i]) * b[i], size += std::fabs(static_cast<double>(a[i]) * b[i]);
     // Each product takes part in at most n sums, and is rounded itself.
     CHECK_NEAR(kernels.dot_row(a.data(), b.data(), n), expected, kEpsilon * (static_cast<double>(n) + 1) * size);
   }

@@ -18,7 +18,9 @@ constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo |
 constexpr unsigned kInputs = kImages | kCheck;
 
 constexpr OptionSpec kOptions[] = {
-    {"-m,--model", "DIR", "Folder with config.json and model.safetensors, or org/name in the Hugging Face cache [the demonstration model inside this program]",
+    {"-m,--model", "DIR",
+     "Folder with config.json and model.safetensors, or org/name in the Hugging Face cache [the demonstration model inside this "
+     "program]",
      kAll & ~kCheck},
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      kAll & ~kCheck},
