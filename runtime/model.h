@@ -36,6 +36,7 @@ struct ModelConfig {
   int64_t num_registers = 0;
   bool distilled = false;           ///< whether a distillation token follows the class token
   std::vector<std::string> labels;  ///< empty without a classifier
+  bool multi_label = false;         ///< whether several of them may be true at once
 };
 
 class Model {

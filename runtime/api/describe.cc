@@ -24,6 +24,7 @@ Json model_json(const Model& model) {
            {"family", c.family},
            {"architecture", printable(c.architecture)},
            {"labels", c.labels.size()},
+           {"multi_label", c.multi_label},
            {"channels_of_a_token", c.embed_dim},
            {"blocks", c.depth},
            {"heads", c.num_heads},

@@ -27,6 +27,7 @@ struct vit_session {
   int pillow_order = 12;
   uint64_t max_image_pixels = 0;
   bool has_taps = false;
+  bool sigmoid = false;  ///< whether a label is true by itself
   vit::Session session;
   std::vector<vit::Pixels> pixels;  ///< of the images of the last successful call
 };

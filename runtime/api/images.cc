@@ -52,12 +52,18 @@ std::vector<double> softmax(std::span<const float> logits) {
   return out;
 }
 
+std::vector<double> sigmoid(std::span<const float> logits) {
+  std::vector<double> out;
+  for (const float logit : logits) out.push_back(1 / (1 + std::exp(-static_cast<double>(logit))));
+  return out;
+}
+
 /// Appends the `count` most probable labels; ties by index.
-void append_best(const std::vector<std::string>& labels, std::span<const float> logits, size_t count,
-                 std::vector<vit_class>& to) {
+void append_best(const vit_session& session, std::span<const float> logits, size_t count, std::vector<vit_class>& to) {
   for (const float logit : logits)
     VIT_CHECK(std::isfinite(logit), Code::kImage, "the model's logits for this image are not finite");
-  const std::vector<double> probabilities = softmax(logits);
+  const std::vector<std::string>& labels = session.model->config().labels;
+  const std::vector<double> probabilities = session.sigmoid ? sigmoid(logits) : softmax(logits);
   std::vector<size_t> order(logits.size());
   std::iota(order.begin(), order.end(), size_t{0});
   std::partial_sort(order.begin(), order.begin() + static_cast<std::ptrdiff_t>(count), order.end(),
@@ -103,7 +109,7 @@ vit_status vit_classify(vit_session* session, const vit_image* images, size_t co
     std::vector<vit_class> results;
     run_parts(*session, pixels, output, [&](const vit::ResultView& part) {
       for (int64_t image = 0; image < part.shape[0]; ++image)
-        append_best(labels, {part.data + image * part.shape[1], labels.size()}, best, results);
+        append_best(*session, {part.data + image * part.shape[1], labels.size()}, best, results);
     });
     std::copy(results.begin(), results.end(), out);
     *found = best;

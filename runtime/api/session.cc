@@ -91,6 +91,10 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
     const vit_session_options given = vit::known_fields(options, "vit_session_options");
     VIT_CHECK(given.pillow_order == 0 || given.pillow_order == 12 || given.pillow_order == 13, vit::Code::kArgument,
               "pillow_order: expected 0, 12 or 13, found ", given.pillow_order);
+    VIT_CHECK(given.probabilities >= VIT_PROBABILITIES_MODEL && given.probabilities <= VIT_PROBABILITIES_SIGMOID,
+              vit::Code::kArgument, "probabilities: expected 0, 1 or 2, found ", static_cast<int>(given.probabilities));
+    const bool sigmoid = given.probabilities == VIT_PROBABILITIES_MODEL ? model->model->config().multi_label
+                                                                        : given.probabilities == VIT_PROBABILITIES_SIGMOID;
     const vit::SessionOptions engine = engine_options(*model->model, given);
     vit::Recipe recipe = session_recipe(*model->model, given);
     *out = new vit_session{model->model,
@@ -98,6 +102,7 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
                            given.pillow_order == 13 ? 13 : 12,
                            given.max_image_pixels != 0 ? given.max_image_pixels : kDefaultImagePixels,
                            given.tap_count != 0,
+                           sigmoid,
                            vit::Session(model->model, engine),
                            {}};
   });

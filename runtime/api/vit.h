@@ -119,6 +119,13 @@ typedef enum vit_exif {
   VIT_EXIF_IGNORE = 2
 } vit_exif;
 
+/** What a label's probability is. */
+typedef enum vit_probabilities {
+  VIT_PROBABILITIES_MODEL = 0,   /**< sigmoid when the configuration's problem_type is multi_label_classification, else softmax */
+  VIT_PROBABILITIES_SOFTMAX = 1, /**< one label is true: they add up to 1 */
+  VIT_PROBABILITIES_SIGMOID = 2  /**< each label is true or not by itself */
+} vit_probabilities;
+
 typedef struct vit_session_options {
   size_t struct_size;
   int threads; /**< 0: the CPUs that the process may use */
@@ -133,9 +140,10 @@ typedef struct vit_session_options {
   int profile;               /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE */
   int native; /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
                    cut off, and one call may mix sizes. Excludes height and width */
+  vit_probabilities probabilities; /**< of vit_classify() */
 } vit_session_options;
 #define VIT_SESSION_OPTIONS_INIT \
-  { sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0 }
+  { sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);
@@ -188,7 +196,7 @@ static inline vit_image vit_image_pixels(const void* data, size_t width, size_t 
 
 typedef struct vit_class {
   size_t index;
-  float probability; /**< softmax over all labels */
+  float probability; /**< softmax over all labels, or sigmoid: see vit_probabilities */
   float logit;
   const char* label; /**< lives as long as the model */
 } vit_class;

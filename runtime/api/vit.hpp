@@ -79,7 +79,7 @@ class Image {
 /// One answer. Unpacks as [label, probability].
 struct Class {
   std::string label;
-  float probability = 0;  ///< softmax over all labels
+  float probability = 0;  ///< softmax over all labels, or sigmoid: see vit_probabilities
   float logit = 0;
   std::size_t index = 0;
 
@@ -127,6 +127,7 @@ struct Options {
   std::uint64_t max_image_pixels = 0;
   bool profile = false;
   bool native = false;
+  vit_probabilities probabilities = VIT_PROBABILITIES_MODEL;
 };
 
 class Session;
@@ -204,6 +205,7 @@ class Session {
     c.tap_count = taps.size();
     c.max_image_pixels = options.max_image_pixels;
     c.profile = options.profile ? 1 : 0;
+    c.probabilities = options.probabilities;
     vit_session* session = nullptr;
     detail::check(vit_session_create(model.c(), &c, &session));
     handle_.reset(session);

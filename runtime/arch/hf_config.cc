@@ -68,6 +68,7 @@ HfConfig read_hf_config(const JsonFields& config, const HfDefaults& defaults) {
   c.eps = static_cast<float>(config.number("layer_norm_eps", {0, 0.5}, defaults.layer_norm_eps));
   c.activation = read_activation(config, "hidden_act", "gelu");
   c.qkv_bias = config.boolean("qkv_bias", true);
+  m.multi_label = config.maybe_text("problem_type") == "multi_label_classification";
   return c;
 }
 

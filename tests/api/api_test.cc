@@ -125,6 +125,7 @@ TEST_CASE("values outside an enumeration and absurd options are refused", "[api]
   refused([](vit_session_options& o) { o.backend = static_cast<vit_backend>(7); });
   refused([](vit_session_options& o) { o.exif = static_cast<vit_exif>(3); });
   refused([](vit_session_options& o) { o.pillow_order = 11; });
+  refused([](vit_session_options& o) { o.probabilities = static_cast<vit_probabilities>(3); });
   refused([](vit_session_options& o) { o.height = 32; });
   refused([](vit_session_options& o) { o.height = o.width = SIZE_MAX; });
   refused([&](vit_session_options& o) { o.taps = &unknown, o.tap_count = 1; });

@@ -116,6 +116,22 @@ TEST_CASE("classes come by falling probability, which sums to one, and beyond th
   CHECK(vit_model_label(model.get(), 10) == nullptr);
 }
 
+TEST_CASE("sigmoid takes each label by itself", "[api]") {
+  const ModelHandle model = open_demonstration();
+  vit_session_options options = VIT_SESSION_OPTIONS_INIT;
+  options.probabilities = VIT_PROBABILITIES_SIGMOID;
+  vit_session* opened = nullptr;
+  REQUIRE(vit_session_create(model.get(), &options, &opened) == VIT_OK);
+  const SessionHandle session(opened);
+  const std::string photo = sample_photo();
+  const vit_image image = vit_image_path(photo.c_str());
+  vit_class classes[10];
+  size_t found = 0;
+  REQUIRE(vit_classify(session.get(), &image, 1, 10, classes, &found) == VIT_OK);
+  for (const vit_class& one : classes)
+    CHECK(std::abs(one.probability - 1 / (1 + std::exp(-static_cast<double>(one.logit)))) < 6e-8);  // one rounding to float32
+}
+
 TEST_CASE("equal probabilities stand by index", "[api]") {
   const std::string weights = weights_with("classifier.weight", 0), zeros = weights_with("classifier.bias", 0);
   std::string both = weights;  // the bias of one into the other: both files differ from the original in one tensor

@@ -7,6 +7,7 @@
 #include "runtime/io/json.h"
 #include "tests/arch/classified.h"
 #include "tests/catch.h"
+#include "tests/support/slow_build.h"
 
 namespace vit {
 namespace {
@@ -40,15 +41,6 @@ int check_photos(Photographs& photographs, const fs::path& expected) {
   return photos;
 }
 
-/// A sanitizer or an emulator makes the real-size model take many minutes, and it runs nothing that the tiny ones do not.
-constexpr bool slow_build() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__) || defined(__aarch64__)
-  return true;
-#else
-  return false;
-#endif
-}
-
 TEST_CASE("trained models give the probabilities that transformers gives for photos", "[arch]") {
   struct Case {
     std::string model, expected;
@@ -60,6 +52,7 @@ TEST_CASE("trained models give the probabilities that transformers gives for pho
       WARN("skipped: " << c.expected << " with its photos is not there");
       continue;
     }
+    // It runs nothing that the tiny models do not.
     if (slow_build() && c.model.find("vit-s14") != std::string::npos) {
       WARN("skipped in this build: " << c.model << " is too large for it");
       continue;

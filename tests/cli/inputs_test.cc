@@ -9,6 +9,7 @@
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
+#include "tests/support/slow_build.h"
 #include "tests/temp_folder.h"
 
 using namespace vit;
@@ -113,6 +114,10 @@ TEST_CASE("lists that cannot be used end with 2 and a sentence", "[cli]") {
 }
 
 TEST_CASE("ten thousand images with 137 bad ones take the memory of a few", "[cli]") {
+  if (slow_build()) {
+    WARN("skipped in this build: it would take many minutes, and its memory is not the product's");
+    return;
+  }
   const TempFolder folder;
   const std::string good = small_picture(3);
   std::vector<std::string> bad;

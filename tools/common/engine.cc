@@ -56,6 +56,10 @@ Options parse_session_options(const Arguments& arguments) {
   const std::string exif = arguments.choice("exif", {"recipe", "apply", "ignore"}, "recipe");
   options.exif = exif == "apply" ? VIT_EXIF_APPLY : exif == "ignore" ? VIT_EXIF_IGNORE : VIT_EXIF_RECIPE;
   options.pillow_order = arguments.choice("pillow-order", {"12", "13"}, "12") == "13" ? 13 : 12;
+  const std::string kind = arguments.choice("probabilities", {"model", "softmax", "sigmoid"}, "model");
+  options.probabilities = kind == "softmax"   ? VIT_PROBABILITIES_SOFTMAX
+                          : kind == "sigmoid" ? VIT_PROBABILITIES_SIGMOID
+                                              : VIT_PROBABILITIES_MODEL;
   options.max_image_pixels = arguments.whole("max-pixels", 1, UINT64_MAX, 0);
   return options;
 }

@@ -32,6 +32,8 @@ constexpr OptionSpec kOptions[] = {
     {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kImages},
     {"--batch", "N", "Images that run together; results do not depend on it [1]", kImages},
     {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
+    {"--probabilities", "model|softmax|sigmoid",
+     "softmax where one label is true, sigmoid where each is by itself; model: as its problem_type says [model]", kClassify},
     {"--labels", "FILE", "Names of the classes: a line each, or a JSON list or object [the model's own]", kClassify},
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun, kPerRun},
     {"--want", "logits|features|embedding", "What is written [logits]", kRun},
