@@ -18,23 +18,22 @@ struct SelectRowStep final : Step {
   void run(const Pass& pass) const noexcept override;
 };
 
-/// y[image] = the mean over the rows whose token is of this kind, or over all rows, in their order; zeros when there is none.
-struct MeanRowsStep final : Step {
+/// One vector an image from its rows of a kind, or from all of them.
+struct PoolStep : Step {
   const KernelTable* kernels = nullptr;
   BufferRef x, y;
   int64_t channels = 0;
   std::optional<TokenKind> kind;
   int rows_stage = 0;
+};
+
+/// y[image] = the mean over the rows, in their order; zeros when there is none.
+struct MeanRowsStep final : PoolStep {
   void run(const Pass& pass) const noexcept override;
 };
 
-/// y[image] = the greatest value of each channel over the same rows; zeros when there is none.
-struct MaxRowsStep final : Step {
-  const KernelTable* kernels = nullptr;
-  BufferRef x, y;
-  int64_t channels = 0;
-  std::optional<TokenKind> kind;
-  int rows_stage = 0;
+/// y[image] = the greatest value of each channel over the rows; zeros when there is none.
+struct MaxRowsStep final : PoolStep {
   void run(const Pass& pass) const noexcept override;
 };
 

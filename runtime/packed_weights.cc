@@ -89,6 +89,20 @@ LinearFloats linear_floats(const LinearWeights& linear) {
   return floats;
 }
 
+std::shared_ptr<const Buffer<float>> latent_query(const LatentQuery& query) {
+  const LinearFloats w = linear_floats(query.linear);
+  std::vector<float> latent(static_cast<size_t>(w.in));
+  query.latent.to_float(0, w.in, latent.data());
+  auto out = std::make_shared<Buffer<float>>(w.out);
+  const float* weight = w.weight.data();
+  for (int64_t o = 0; o < w.out; ++o) {
+    double sum = static_cast<double>(w.bias[static_cast<size_t>(o)]);
+    for (const float value : latent) sum += static_cast<double>(*weight++) * static_cast<double>(value);
+    (*out)[o] = static_cast<float>(sum);
+  }
+  return out;
+}
+
 std::vector<float> floats_of(const Tensor& tensor) {
   std::vector<float> values(static_cast<size_t>(tensor.shape.elements()));
   tensor.to_float(0, tensor.shape.elements(), values.data());

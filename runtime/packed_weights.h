@@ -39,6 +39,9 @@ struct LinearFloats {
 };
 LinearFloats linear_floats(const LinearWeights& linear);
 
+/// latent Wᵀ + b, in double: it is made once and used by every image.
+std::shared_ptr<const Buffer<float>> latent_query(const LatentQuery& query);
+
 /// All of a small tensor as float32.
 std::vector<float> floats_of(const Tensor& tensor);
 /// The same, padded with zeros to whole panels, for kernels that read whole vectors.

@@ -33,22 +33,6 @@ std::unique_ptr<Step> make_pool(const Node& node, const KernelTable& kernels, Bu
   return step;
 }
 
-/// latent Wᵀ + b in double: it is made once and used by every image.
-std::shared_ptr<const Buffer<float>> query_of(const Node& node) {
-  const LinearFloats w = linear_floats(node.query.linear);
-  std::vector<float> latent(static_cast<size_t>(w.in));
-  node.query.latent.to_float(0, w.in, latent.data());
-  auto query = std::make_shared<Buffer<float>>(w.out);
-  for (int64_t o = 0; o < w.out; ++o) {
-    double sum = static_cast<double>(w.bias[static_cast<size_t>(o)]);
-    for (int64_t i = 0; i < w.in; ++i)
-      sum +=
-          static_cast<double>(w.weight[static_cast<size_t>(o * w.in + i)]) * static_cast<double>(latent[static_cast<size_t>(i)]);
-    (*query)[o] = static_cast<float>(sum);
-  }
-  return query;
-}
-
 }  // namespace
 
 std::unique_ptr<Step> make_rms_norm(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y) {
@@ -82,7 +66,7 @@ std::unique_ptr<Step> make_attention_pool(const Node& node, const KernelTable& k
   auto step = make<AttentionPoolStep>(kernels);
   step->kv = kv, step->y = y, step->kind = node.row_kind;
   step->heads = node.num_heads, step->head_dim = node.channels / node.num_heads;
-  step->query = query_of(node);
+  step->query = latent_query(node.query);
   return step;
 }
 

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "ops/activation.h"
+#include "runtime/arch/size_ranges.h"
 #include "runtime/io/json_fields.h"
 #include "runtime/model.h"
 
@@ -26,10 +27,6 @@ struct HfConfig {
   Activation activation = Activation::kNone;
   bool qkv_bias = true;
 };
-
-/// Sizes beyond these are no Vision Transformer, and their products could overflow.
-constexpr IntegerRange kWidthRange{1, int64_t{1} << 16}, kMlpRange{1, int64_t{1} << 20}, kDepthRange{1, 1024},
-    kSideRange{1, 8192};
 
 HfConfig read_hf_config(const JsonFields& config, const HfDefaults& defaults);
 

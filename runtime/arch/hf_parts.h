@@ -7,29 +7,15 @@
 #include <string>
 
 #include "runtime/arch/hf_config.h"
-#include "runtime/graph.h"
+#include "runtime/arch/layer_weights.h"
 
 namespace vit {
-
-enum class Bias { kYes, kNo };
 
 /// Which of several names of one layer the file has; the first when it has none of them, so that a sentence names that one.
 std::string name_in_file(const Weights& w, std::initializer_list<const char*> names);
 
 /// `prefix` when the file's embeddings stand under it, else nothing: base models are saved without the prefix of the others.
 std::string prefix_in_file(const WeightStore& store, const std::string& prefix);
-
-/// Rows of a matrix of the file; 0 when the file does not have it, or not as a matrix.
-int64_t rows_in_file(const Weights& w, const std::string& name);
-
-LinearWeights linear_weights(const Weights& w, const std::string& name, int64_t out, int64_t in, Bias bias = Bias::kYes);
-/// Weight and bias, or gamma and beta as files that came from TensorFlow have them.
-NormWeights norm_weights(const Weights& w, const std::string& name, int64_t channels);
-/// Several layers of one input as one, outputs in order.
-LinearWeights stacked(std::initializer_list<LinearWeights> parts);
-
-/// Throws unless `name`, if the file has it, is of this shape; the sentence names the configuration's `field`, which says so.
-void cross_check(const JsonFields& config, const char* field, const Weights& w, const std::string& name, const Shape& shape);
 
 /// The layers' common prefix in the file, `body` included where it has that, after comparing their number with num_hidden_layers.
 /// "encoder.layer." or "layers."; transformers 5.23 saves ViT-MSN's classifiers with the body's prefix everywhere but here.

@@ -5,7 +5,7 @@
 #include <string_view>
 
 #include "ops/core/error.h"
-#include "runtime/arch/hf_config.h"
+#include "runtime/arch/size_ranges.h"
 
 namespace vit {
 namespace {

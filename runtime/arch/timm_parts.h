@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/arch/hf_parts.h"
+#include "runtime/arch/layer_weights.h"
 #include "runtime/arch/timm_config.h"
 #include "runtime/graph.h"
 

@@ -104,6 +104,20 @@ void refuse_near_command(const ProgramSpec& program, const std::vector<std::stri
     throw Failure(kUsage, inputs[0] + ": neither a file nor a command; did you mean " + near + "?");
 }
 
+/// Every value of an option that has words is one of them.
+void check_choices(const std::vector<OptionSpec>& options, size_t command, const Arguments& arguments) {
+  for (const OptionSpec& option : options) {
+    const std::vector<std::string> words = choices(option);
+    if ((option.commands >> command & 1) == 0 || words.empty()) continue;
+    std::string list;
+    for (const std::string& word : words) list += (list.empty() ? "" : ", ") + word;
+    const std::string name = long_name(option);
+    for (const std::string& value : arguments.texts(name))
+      if (std::find(words.begin(), words.end(), value) == words.end())
+        throw Failure(kUsage, arguments.named(name) + ": expected one of " + list + ", found '" + value + "'");
+  }
+}
+
 /// What is asked for instead of a run; empty: nothing.
 std::string instead_of_running(const ProgramSpec& program, size_t command, const Arguments& arguments) {
   if (arguments.has("help")) return help_text(program, command);
@@ -142,6 +156,7 @@ std::optional<Arguments> parse_arguments(const ProgramSpec& program, int argc, c
   if (const std::string text = instead_of_running(program, words.command, out); !text.empty()) return print(text), std::nullopt;
   add_settings(program, command, out);
   if (out.has("print-config")) return print(settings_text(program, words.command, out)), std::nullopt;
+  check_choices(options, words.command, out);
   refuse_near_command(program, out.inputs);
   return out;
 }
@@ -159,17 +174,6 @@ std::string Arguments::text(const std::string& name, const std::string& otherwis
 std::vector<std::string> Arguments::texts(const std::string& name) const {
   const auto found = options.find(name);
   return found == options.end() ? std::vector<std::string>{} : found->second;
-}
-
-std::string Arguments::choice(const std::string& name, std::initializer_list<const char*> words,
-                              const std::string& otherwise) const {
-  const std::string value = text(name, otherwise);
-  std::string list;
-  for (const char* word : words) {
-    if (value == word) return value;
-    list += (list.empty() ? "" : ", ") + std::string(word);
-  }
-  throw Failure(kUsage, named(name) + ": expected one of " + list + ", found '" + value + "'");
 }
 
 uint64_t Arguments::whole(const std::string& name, uint64_t smallest, uint64_t largest, uint64_t otherwise) const {

@@ -3,7 +3,6 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <map>
 #include <optional>
 #include <span>
@@ -38,7 +37,8 @@ struct ProgramSpec {
   std::span<const OptionSpec> options;
 };
 
-/// What a command line says. Options go by their long name without dashes. All functions throw Failure(kUsage).
+/// What a command line says. Options go by their long name without dashes; where the table has words for a value, it is one of
+/// them. All functions throw Failure(kUsage).
 class Arguments {
  public:
   std::string command;
@@ -52,8 +52,6 @@ class Arguments {
   /// The last value given.
   std::string text(const std::string& name, const std::string& otherwise) const;
   std::vector<std::string> texts(const std::string& name) const;
-  /// One of the words.
-  std::string choice(const std::string& name, std::initializer_list<const char*> words, const std::string& otherwise) const;
   uint64_t whole(const std::string& name, uint64_t smallest, uint64_t largest, uint64_t otherwise) const;
 };
 

@@ -40,23 +40,23 @@ Size parse_size(const Arguments& arguments) {
 }
 
 Options parse_session_options(const Arguments& arguments) {
-  const std::string precision = arguments.choice("precision", {"f32", "auto", "bf16", "int8"}, "f32");
+  const std::string precision = arguments.text("precision", "f32");
   if (precision != "f32")
     throw Failure(kUsage, arguments.named("precision") + " " + precision + ": this version computes in f32 only");
   const Size size = parse_size(arguments);
   Options options;
   options.threads = static_cast<int>(arguments.whole("threads", 0, kMostThreads, 0));
-  options.backend = arguments.choice("backend", {"own", "onednn"}, "own") == "own" ? VIT_BACKEND_OWN : VIT_BACKEND_ONEDNN;
+  options.backend = arguments.text("backend", "own") == "own" ? VIT_BACKEND_OWN : VIT_BACKEND_ONEDNN;
   // The library reads VIT_ISA itself, and names it where it makes no sense.
   if (arguments.named("isa") != "VIT_ISA") options.isa = arguments.text("isa", "");
   options.height = size.height;
   options.width = size.width;
   options.native = arguments.has("native");
   if (options.native && size.height != 0) throw Failure(kUsage, "--native: expected no --size beside it");
-  const std::string exif = arguments.choice("exif", {"recipe", "apply", "ignore"}, "recipe");
+  const std::string exif = arguments.text("exif", "recipe");
   options.exif = exif == "apply" ? VIT_EXIF_APPLY : exif == "ignore" ? VIT_EXIF_IGNORE : VIT_EXIF_RECIPE;
-  options.pillow_order = arguments.choice("pillow-order", {"12", "13"}, "12") == "13" ? 13 : 12;
-  const std::string kind = arguments.choice("probabilities", {"model", "softmax", "sigmoid"}, "model");
+  options.pillow_order = arguments.text("pillow-order", "12") == "13" ? 13 : 12;
+  const std::string kind = arguments.text("probabilities", "model");
   options.probabilities = kind == "softmax"   ? VIT_PROBABILITIES_SOFTMAX
                           : kind == "sigmoid" ? VIT_PROBABILITIES_SIGMOID
                                               : VIT_PROBABILITIES_MODEL;

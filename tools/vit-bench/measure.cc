@@ -103,7 +103,7 @@ std::string text_report(const Json& report) {
 }  // namespace
 
 int measure(const Arguments& arguments) {
-  const std::string format = arguments.choice("format", {"text", "json"}, "text");
+  const std::string format = arguments.text("format", "text");
   if (arguments.has("input")) throw Failure(kUsage, "--input is read with --worker only");
   Options options = parse_session_options(arguments);
   Output output(arguments.text("output", "-"));

@@ -34,7 +34,7 @@ bool is_model(const std::string& path) {
 class Check {
  public:
   Check(const Arguments& arguments, Output& output)
-      : arguments_(arguments), output_(output), json_(arguments.choice("format", {"text", "json"}, "text") == "json") {
+      : arguments_(arguments), output_(output), json_(arguments.text("format", "text") == "json") {
     Arguments images = arguments;
     images.options.erase("model");
     session_ = std::make_unique<Session>(open_session(open_model(images), parse_session_options(arguments)));

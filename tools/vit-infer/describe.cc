@@ -138,7 +138,7 @@ std::string pretty(const Json& value) { return value.dump(2, ' ', /*ensure_ascii
 }  // namespace
 
 int run_info(const Arguments& arguments) {
-  const std::string format = arguments.choice("format", {"text", "json"}, "text");
+  const std::string format = arguments.text("format", "text");
   Output output(arguments.text("output", "-"));
   Session session = open_session(open_model(arguments), parse_session_options(arguments));
   if (!arguments.has("size")) run_blank(session);  // of a size that may be too large for a run, the plan's own figures
@@ -148,7 +148,7 @@ int run_info(const Arguments& arguments) {
 }
 
 int run_explain(const Arguments& arguments) {
-  const std::string format = arguments.choice("format", {"text", "json"}, "text");
+  const std::string format = arguments.text("format", "text");
   Output output(arguments.text("output", "-"));
   const Session session = open_session(open_model(arguments), parse_session_options(arguments));
   const Json recipe = description(session, VIT_DESCRIBE_RECIPE);

@@ -34,11 +34,11 @@ struct Request {
 Request parse_request(const Arguments& arguments) {
   Request request;
   request.task = arguments.command == "embed" ? Task::kEmbed : Task::kClassify;
-  request.format = arguments.choice("format", {"text", "json", "jsonl", "csv", "npy"}, "text");
+  request.format = arguments.text("format", "text");
   request.top_k = arguments.whole("top-k", 1, SIZE_MAX, 5);
   request.batch = arguments.whole("batch", 1, kLargestBatch, 1);
   request.max_errors = arguments.whole("max-errors", 1, SIZE_MAX, SIZE_MAX);
-  if (arguments.choice("on-error", {"skip", "stop"}, "skip") == "stop") request.max_errors = 1;
+  if (arguments.text("on-error", "skip") == "stop") request.max_errors = 1;
   request.quiet = arguments.has("quiet");
   if (request.format == "npy" && arguments.text("output", "-") == "-" && isatty(STDOUT_FILENO))
     throw Failure(kUsage, "--format npy is no text for a terminal; -o FILE names a file");

@@ -15,7 +15,7 @@ namespace vit::tool {
 namespace {
 
 vit_output parse_want(const Arguments& arguments) {
-  const std::string want = arguments.choice("want", {"logits", "features", "embedding"}, "logits");
+  const std::string want = arguments.text("want", "logits");
   return want == "logits" ? VIT_OUTPUT_LOGITS : want == "features" ? VIT_OUTPUT_FEATURES : VIT_OUTPUT_EMBEDDING;
 }
 
@@ -52,7 +52,8 @@ void run_batch(NpyReader& input, Session& session, vit_output want, NpyWriter& o
 
 int run_tensors(const Arguments& arguments) {
   const vit_output want = parse_want(arguments);
-  arguments.choice("format", {"npy"}, "npy");
+  if (const std::string format = arguments.text("format", "npy"); format != "npy")
+    throw Failure(kUsage, arguments.named("format") + ": expected npy, found '" + format + "'");
   if (!arguments.has("input")) throw Failure(kUsage, "--input: its value is missing: a .npy file of float32 [B, C, H, W], or -");
   const std::string path = arguments.text("input", "-"), to = arguments.text("output", "-");
   if (to == "-" && isatty(STDOUT_FILENO)) throw Failure(kUsage, "a .npy file is no text for a terminal; -o FILE names a file");
