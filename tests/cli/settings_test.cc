@@ -40,7 +40,10 @@ std::set<std::string> long_options(const std::string& program, const std::string
 
 /// The program is there and is content with the file.
 bool accepts(const std::string& program, const std::string& arguments) {
-  if (std::system(("command -v " + program + " >/dev/null").c_str()) != 0) return true;
+  if (std::system(("command -v " + program + " >/dev/null").c_str()) != 0) {
+    WARN("skipped: " << program << " is not there to read what was made for it");
+    return true;
+  }
   return std::system((program + " " + arguments + " >/dev/null 2>&1").c_str()) == 0;
 }
 
@@ -98,6 +101,19 @@ TEST_CASE("settings that make no sense end with 2 and one sentence that names th
   const ProcessResult variable = infer({sample_photo()}, {.environment = {"VIT_TOP_K=many"}});
   CHECK(variable.status == 2);
   CHECK(variable.err.find("VIT_TOP_K: ") != std::string::npos);
+}
+
+TEST_CASE("a setting whose word only other commands have is theirs", "[cli]") {
+  const TempFolder folder;
+  const std::string file = folder.write("config", "format = jsonl\n");
+  for (const ProcessInput& input : {ProcessInput{.environment = {"VIT_FORMAT=jsonl"}}, {.environment = {"VIT_CONFIG=" + file}}}) {
+    CHECK(infer({"--quiet", sample_photo()}, input).out.starts_with("{"));
+    const ProcessResult info = infer({"info"}, input);
+    CHECK(info.status == 0);
+    CHECK(info.out.starts_with("model"));
+  }
+  CHECK(infer({"info"}, {.environment = {"VIT_FORMAT=yaml"}}).status == 2);
+  CHECK(infer({"info", "--format", "jsonl"}).status == 2);
 }
 
 TEST_CASE("a first word that is nearly a command gets a suggestion", "[cli]") {

@@ -24,7 +24,7 @@ enum OptionFlags : unsigned {
 
 struct OptionSpec {
   const char* names;  ///< "-m,--model"
-  const char* value;  ///< what stands for the value in the help, "text|json" for a choice of words; empty for a switch
+  const char* value;  ///< what stands for the value in the help, "text|json" for words to choose from; empty for a switch
   const char* help;   ///< with the default in brackets at its end
   unsigned commands;  ///< bit i: the i-th command has it
   unsigned flags = 0;

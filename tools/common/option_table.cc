@@ -50,7 +50,8 @@ std::string short_name(const OptionSpec& option) { return option.names[1] == '-'
 std::vector<std::string> choices(const OptionSpec& option) {
   std::vector<std::string> words;
   const std::string value = option.value;
-  if (value.find('|') == std::string::npos) return words;
+  const bool capitals = std::any_of(value.begin(), value.end(), [](char c) { return c >= 'A' && c <= 'Z'; });
+  if (value.empty() || capitals) return words;
   for (size_t at = 0; at <= value.size();) {
     const size_t end = std::min(value.find('|', at), value.size());
     words.push_back(value.substr(at, end - at));

@@ -15,7 +15,7 @@ std::vector<OptionSpec> all_options(const ProgramSpec& program);
 std::string long_name(const OptionSpec& option);
 /// "-m" of "-m,--model"; empty where there is none.
 std::string short_name(const OptionSpec& option);
-/// The words of a value that is written as "text|json"; empty for any other.
+/// The words of a value that is written as "text|json"; empty for any other, which is written with capitals.
 std::vector<std::string> choices(const OptionSpec& option);
 /// What stands in brackets at the end of the help.
 std::string default_text(const OptionSpec& option);

@@ -76,6 +76,18 @@ void set(const OptionSpec& option, const std::string& value, const std::string& 
   to.origins[name] = origin;
 }
 
+bool has_word(const OptionSpec& option, const std::string& value) {
+  const std::vector<std::string> words = choices(option);
+  return std::find(words.begin(), words.end(), value) != words.end();
+}
+
+/// Whether a setting is meant for other commands: `format = csv` is a form of classify's results, and none of info's.
+bool for_others(const std::vector<OptionSpec>& all, const OptionSpec& own, const std::string& value) {
+  return !choices(own).empty() && !has_word(own, value) && std::any_of(all.begin(), all.end(), [&](const OptionSpec& other) {
+    return long_name(other) == long_name(own) && has_word(other, value);
+  });
+}
+
 /// The lines of one settings file that concern a command.
 class SettingsFile {
  public:
@@ -140,7 +152,7 @@ class SettingsFile {
           kUsage, place() + ": unknown option '" + shortened(name) + "'" + (near.empty() ? "" : "; did you mean " + near + "?"));
     }
     if (value.empty()) throw Failure(kUsage, place() + ": the value of " + name + " is missing");
-    if (own == nullptr || taken.has(name) || taken.origins.count(name) != 0) return;
+    if (own == nullptr || taken.has(name) || taken.origins.count(name) != 0 || for_others(options_, *own, value)) return;
     const bool path = std::string(own->value) == "DIR" || std::string(own->value) == "FILE";
     const std::string home = variable("HOME");
     set(*own, path && value.starts_with("~/") && !home.empty() ? home + value.substr(1) : value, place() + ": " + name, to);
@@ -164,10 +176,11 @@ bool exists(const std::string& path) {
 
 void add_settings(const ProgramSpec& program, const CommandSpec& command, Arguments& arguments) {
   const auto index = static_cast<size_t>(&command - program.commands.data());
-  for (const OptionSpec& option : all_options(program)) {
+  const std::vector<OptionSpec> options = all_options(program);
+  for (const OptionSpec& option : options) {
     if ((option.commands >> index & 1) == 0 || (option.flags & kPerRun) != 0 || arguments.has(long_name(option))) continue;
     const std::string name = variable_name(option), value = variable(name.c_str());
-    if (!value.empty()) set(option, value, name, arguments);
+    if (!value.empty() && !for_others(options, option, value)) set(option, value, name, arguments);
   }
   const std::string named = arguments.text("config", variable("VIT_CONFIG"));
   const std::string path = named.empty() ? usual_file() : named;

@@ -38,7 +38,7 @@ constexpr OptionSpec kOptions[] = {
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun, kPerRun},
     {"--want", "logits|features|embedding", "What is written [logits]", kRun},
     {"--format", "text|json|jsonl|csv|npy", "Form of the results [text]", kImages},
-    {"--format", "FORMAT", "npy, the only one [npy]", kRun},
+    {"--format", "npy", "Form of the results, the only one [npy]", kRun},
     {"--format", "text|json", "Form of the results [text]", kInfo | kExplain | kCheck},
     {"-o,--output", "FILE", "Where the results go; - is standard output [-]", kAll, kPerRun},
     {"--tap", "NODE=FILE", "Write a node's value to a .npy file; `info --nodes` lists them, pixels is the 8-bit input",

@@ -52,8 +52,6 @@ void run_batch(NpyReader& input, Session& session, vit_output want, NpyWriter& o
 
 int run_tensors(const Arguments& arguments) {
   const vit_output want = parse_want(arguments);
-  if (const std::string format = arguments.text("format", "npy"); format != "npy")
-    throw Failure(kUsage, arguments.named("format") + ": expected npy, found '" + format + "'");
   if (!arguments.has("input")) throw Failure(kUsage, "--input: its value is missing: a .npy file of float32 [B, C, H, W], or -");
   const std::string path = arguments.text("input", "-"), to = arguments.text("output", "-");
   if (to == "-" && isatty(STDOUT_FILENO)) throw Failure(kUsage, "a .npy file is no text for a terminal; -o FILE names a file");
