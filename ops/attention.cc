@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "ops/heads.h"
+#include "ops/operands.h"
 
 namespace vit {
 namespace {
@@ -14,46 +15,66 @@ double rows_of(const Pass& pass, const Work& work) {
   return rows;
 }
 
+constexpr int kMostTileRows = 64;  ///< of any kernel table
+
+float score_scale(int64_t head_dim) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))); }
+
 }  // namespace
 
-void QkvStep::run(const Pass& pass) const noexcept {
+// Panels [first, last) of [q | k | v] for this thread's rows of `over`.
+template <class Writer>
+void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t last) const {
+  using Number = typename Writer::Number;
   const PackedLinear& w = *weights;
-  const int64_t channels = layout.channels();
-  const auto project = [&](const Work& over, int64_t first, int64_t last) {
-    pass.for_each(over, [&](int image, int64_t begin, int64_t end) {
-      const HeadWriter writer(pass, *kernels, layout, heads, over.stage, image);
-      for (int64_t p = first; p < last; ++p) {
-        const int64_t column = p * w.panel, columns = std::min(w.panel, w.out - column);
-        // A panel inside the queries, or one that is a panel of the values, is written by the tile itself.
-        const bool queries = column + columns <= channels;
-        const int64_t value = column - 2 * channels, dim = value % layout.head_dim;
-        const bool values = value >= 0 && dim % w.panel == 0 && dim + columns <= layout.head_dim;
-        for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
-          float* y = pass.scratch;
-          int64_t y_stride = kernels->panel_columns;
-          if (queries) y = pass.row(heads.q, row) + column, y_stride = heads.q.stride;
-          const Upcoming next(w, w.panel_at(p), w.panel_floats(), row - begin, rows, end - begin);
-          if (values) y = writer.value_at(row, value / layout.head_dim, dim);
-          kernels->matmul_tile({.x = pass.row(x, row),
-                                .x_stride = x.stride,
-                                .panel = w.panel_at(p),
-                                .bias = w.bias.data() + column,
-                                .y = y,
-                                .y_stride = y_stride,
-                                .k = w.in,
-                                .rows = static_cast<int>(rows),
-                                .columns = static_cast<int>(columns),
-                                .prefetch = next.from,
-                                .prefetch_lines = next.lines});
-          if (!queries && !values) writer.write(y, y_stride, row, rows, column, columns);
-        });
+  pass.for_each(over, [&](int image, int64_t begin, int64_t end) {
+    const Writer writer(pass, *kernels, layout, heads, over.stage, image);
+    for (int64_t p = first; p < last; ++p) {
+      const int64_t column = p * w.panel, columns = std::min(w.panel, w.out - column);
+      const auto multiply_rows = [&](int64_t row, int64_t rows, Number* y, int64_t y_stride) {
+        if (w.precision != Precision::kF32) {
+          Product product = product_with(w, column, columns);
+          product.x = pass.row(x, row), product.x_stride = x.stride * 4, product.rows = rows;
+          product.y = y, product.y_stride = y_stride, product.store = Writer::kStore;
+          return multiply(*kernels, w.precision, product);
+        }
+        if constexpr (Writer::kStore == ProductStore::kWrite)
+          for_tiles(row, row + rows, kernels->tile_rows, [&](int64_t at, int64_t count) {
+            const Upcoming next(w, w.panel_at(p), w.panel_bytes(), at - begin, count, end - begin);
+            kernels->matmul_tile({.x = pass.row(x, at),
+                                  .x_stride = x.stride,
+                                  .panel = w.panel_at(p),
+                                  .bias = w.bias.data() + column,
+                                  .y = y + (at - row) * y_stride,
+                                  .y_stride = y_stride,
+                                  .k = w.in,
+                                  .rows = static_cast<int>(count),
+                                  .columns = static_cast<int>(columns),
+                                  .prefetch = next.from,
+                                  .prefetch_lines = next.lines});
+          });
+      };
+      // Where a panel lies together at its place, it is written there.
+      if (const auto place = writer.place_of(begin, column, columns); place.at != nullptr) {
+        multiply_rows(begin, end - begin, place.at, place.stride);
+        continue;
       }
-    });
-  };
+      for_tiles(begin, end, kHeadBlockRows, [&](int64_t row, int64_t rows) {
+        auto* block = reinterpret_cast<Number*>(pass.scratch);
+        multiply_rows(row, rows, block, w.panel);
+        writer.write(block, w.panel, row, rows, column, columns);
+      });
+    }
+  });
+}
+
+void QkvStep::run(const Pass& pass) const noexcept {
   // Panels of queries alone only for the rows that ask; a panel that queries and keys share is for all.
-  const int64_t query_panels = channels / w.panel;
-  project(query_work, 0, query_panels);
-  project(work, query_panels, w.panels());
+  const int64_t query_panels = layout.channels() / weights->panel;
+  with_writer(layout, [&](auto writer) {
+    using Writer = typename decltype(writer)::Type;
+    project<Writer>(pass, query_work, 0, query_panels);
+    project<Writer>(pass, work, query_panels, weights->panels());
+  });
 }
 
 double QkvStep::operations(const Pass& pass) const noexcept {
@@ -62,50 +83,101 @@ double QkvStep::operations(const Pass& pass) const noexcept {
 }
 
 void PackHeadsStep::run(const Pass& pass) const noexcept {
+  const int64_t channels = 3 * layout.channels();
   pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
-    const HeadWriter writer(pass, *kernels, layout, heads, work.stage, image);
-    writer.write(pass.row(x, begin), x.stride, begin, end - begin, 0, 3 * layout.channels());
+    if (layout.precision == Precision::kF32) {
+      const F32Heads writer(pass, *kernels, layout, heads, work.stage, image);
+      return writer.write(pass.row(x, begin), x.stride, begin, end - begin, 0, channels);
+    }
+    const BF16Heads writer(pass, *kernels, layout, heads, work.stage, image);
+    auto* block = reinterpret_cast<uint16_t*>(pass.scratch);
+    const int64_t stride = 2 * operand_steps(Precision::kBF16, channels);
+    for_tiles(begin, end, kHeadBlockRows, [&](int64_t row, int64_t rows) {
+      for (int64_t i = 0; i < rows; ++i) kernels->bf16_row(pass.row(x, row + i), channels, block + i * stride);
+      writer.write(block, stride, row, rows, 0, channels);
+    });
   });
 }
 
 void AttentionStep::run(const Pass& pass) const noexcept {
-  const int64_t panel = layout.panel, dim = layout.head_dim;
-  const float scale = static_cast<float>(1.0 / std::sqrt(static_cast<double>(dim)));
   pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
-    const ImageRows& rows = pass.rows[work.stage][image];
-    const int64_t padded = layout.padded_rows(rows.count), stride = score_stride(rows.count);
-    const HeadWriter at(pass, *kernels, layout, heads, work.stage, image);
-    float* scores = pass.scratch;
-    for (int64_t head = 0; head < layout.heads; ++head) {
-      const float* keys = at.key_at(rows.begin, head, 0);
-      const float* values = at.value_at(rows.begin, head, 0);
-      for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t count) {
-        for (int64_t k = 0; k < rows.count; k += panel)
-          kernels->matmul_tile({.x = pass.row(heads.q, row) + head * dim,
-                                .x_stride = heads.q.stride,
-                                .panel = keys + k * dim,
-                                .y = scores + k,
-                                .y_stride = stride,
-                                .k = dim,
-                                .rows = static_cast<int>(count),
-                                .columns = static_cast<int>(std::min(panel, round_up(rows.count - k, kernels->lanes)))});
-        float inverse[64];
-        for (int64_t i = 0; i < count; ++i)
-          inverse[i] = 1.0f / kernels->softmax_row(scores + i * stride, scale, rows.count, scores + i * stride);
-        float* out = pass.row(y, row) + head * dim;
-        for (int64_t d = 0; d < dim; d += panel)
-          kernels->matmul_tile({.x = scores,
-                                .x_stride = stride,
-                                .panel = values + d * padded,
-                                .y = out + d,
-                                .y_stride = y.stride,
-                                .k = rows.count,
-                                .rows = static_cast<int>(count),
-                                .columns = static_cast<int>(std::min(panel, dim - d))});
-        for (int64_t i = 0; i < count; ++i) kernels->multiply_row(out + i * y.stride, inverse[i], dim, out + i * y.stride);
-      });
-    }
+    layout.precision == Precision::kF32 ? attend_f32(pass, image, begin, end) : attend_bf16(pass, image, begin, end);
   });
+}
+
+void AttentionStep::attend_f32(const Pass& pass, int image, int64_t begin, int64_t end) const {
+  const int64_t panel = layout.panel, dim = layout.head_dim;
+  const float scale = score_scale(dim);
+  const ImageRows& rows = pass.rows[work.stage][image];
+  const int64_t padded = layout.padded_rows(rows.count), stride = score_stride(rows.count);
+  const F32Heads at(pass, *kernels, layout, heads, work.stage, image);
+  float* scores = pass.scratch;
+  for (int64_t head = 0; head < layout.heads; ++head) {
+    const float* keys = at.key_at(rows.begin, head, 0);
+    const float* values = at.value_at(rows.begin, head, 0);
+    for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t count) {
+      for (int64_t k = 0; k < rows.count; k += panel)
+        kernels->matmul_tile({.x = pass.row(heads.q, row) + head * dim,
+                              .x_stride = heads.q.stride,
+                              .panel = keys + k * dim,
+                              .y = scores + k,
+                              .y_stride = stride,
+                              .k = dim,
+                              .rows = static_cast<int>(count),
+                              .columns = static_cast<int>(std::min(panel, round_up(rows.count - k, kernels->lanes)))});
+      float inverse[kMostTileRows];
+      for (int64_t i = 0; i < count; ++i)
+        inverse[i] = 1.0f / kernels->softmax_row(scores + i * stride, scale, rows.count, scores + i * stride);
+      float* out = pass.row(y, row) + head * dim;
+      for (int64_t d = 0; d < dim; d += panel)
+        kernels->matmul_tile({.x = scores,
+                              .x_stride = stride,
+                              .panel = values + d * padded,
+                              .y = out + d,
+                              .y_stride = y.stride,
+                              .k = rows.count,
+                              .rows = static_cast<int>(count),
+                              .columns = static_cast<int>(std::min(panel, dim - d))});
+      for (int64_t i = 0; i < count; ++i) kernels->multiply_row(out + i * y.stride, inverse[i], dim, out + i * y.stride);
+    });
+  }
+}
+
+void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int64_t end) const {
+  const int64_t panel = layout.panel, dim = layout.head_dim, steps = layout.head_steps();
+  const float scale = score_scale(dim);
+  const ImageRows& rows = pass.rows[work.stage][image];
+  const int64_t padded = layout.padded_rows(rows.count), stride = score_stride(rows.count);
+  const int64_t narrow_stride = probability_stride(rows.count);
+  const BF16Heads at(pass, *kernels, layout, heads, work.stage, image);
+  float* scores = pass.scratch;
+  float* probabilities = scores + kernels->product_rows * stride;
+  for (int64_t head = 0; head < layout.heads; ++head) {
+    const uint16_t* keys = at.key_at(rows.begin, head, 0);
+    const uint16_t* values = at.value_at(rows.begin, head, 0);
+    for_tiles(begin, end, kernels->product_rows, [&](int64_t row, int64_t count) {
+      Product product;
+      product.rows = count;
+      product.x = pass.row(heads.q, row) + head * steps, product.x_stride = heads.q.stride * 4, product.steps = steps;
+      product.panels = keys, product.columns = std::min(padded, round_up(rows.count, 2 * kernels->lanes));
+      product.y = scores, product.y_stride = stride;
+      kernels->multiply_bf16(product);
+      float inverse[kMostTileRows];
+      for (int64_t i = 0; i < count; ++i)
+        inverse[i] = 1.0f / kernels->softmax_bf16_row(scores + i * stride, scale, rows.count,
+                                                      reinterpret_cast<uint16_t*>(probabilities + i * narrow_stride));
+      product.x = probabilities, product.x_stride = narrow_stride * 4,
+      product.steps = operand_steps(Precision::kBF16, rows.count);
+      product.row_factor = inverse;
+      product.y_stride = y.stride;
+      for (int64_t d = 0; d < dim; d += panel) {  // panels of values lie apart: they have room for `padded` rows
+        product.panels = values + d * padded;
+        product.y = pass.row(y, row) + head * dim + d;
+        product.columns = std::min(panel, dim - d);
+        kernels->multiply_bf16(product);
+      }
+    });
+  }
 }
 
 double AttentionStep::operations(const Pass& pass) const noexcept {

@@ -10,26 +10,36 @@
 
 namespace vit {
 
-/// Keys and values lie like packed weights, so that both products of attention use the matrix tile. Per image, with T rows padded
-/// to whole panels of P columns, D channels a head and D' = D padded to whole panels:
-///   keys   [heads][T / P][D][P]      scores = q K, a panel of P keys at a time
-///   values [heads][D' / P][T][P]     out = softmax(scores) V, a panel of P channels at a time
+/// Keys and values lie like packed weights, so that both products of attention use the matrix tiles. Per image, with T rows
+/// padded to whole panels of P columns, D channels a head and D' = D padded to whole panels; float32:
+///   queries [row][heads][D]
+///   keys    [heads][T / P][D][P]      scores = q K, a panel of P keys at a time
+///   values  [heads][D' / P][T][P]     out = softmax(scores) V, a panel of P channels at a time
+/// bfloat16, two numbers a step (quant/precision.h), what pads a head or an image's last steps is zero:
+///   queries [row][heads][steps of D][2]
+///   keys    [heads][T / P][steps of D][P][2]
+///   values  [heads][D' / P][T / 2][P][2]
 struct HeadLayout {
   int64_t heads = 0, head_dim = 0, panel = 0;
+  Precision precision = Precision::kF32;  ///< or kBF16
 
   int64_t channels() const { return heads * head_dim; }
   int64_t padded_dim() const { return round_up(head_dim, panel); }
-  int64_t key_floats() const { return channels(); }              ///< for each padded row
-  int64_t value_floats() const { return heads * padded_dim(); }  ///< for each padded row
+  int64_t head_steps() const { return operand_steps(precision, head_dim); }
+  int64_t key_floats() const { return heads * head_steps(); }  ///< for each padded row; of a row of queries too
+  int64_t value_floats() const { return heads * padded_dim() / (precision == Precision::kF32 ? 1 : 2); }  ///< for each padded row
   int64_t padded_rows(int64_t rows) const { return round_up(rows, panel); }
 };
 
 /// Buffers of one attention. A step of block b uses the key and value buffers of parity b mod 2, so that a fast thread never
 /// overwrites what a slow one still reads.
 struct HeadBuffers {
-  BufferRef q;                 ///< [rows, C]
+  BufferRef q;
   int keys = -1, values = -1;  ///< buffer ids
 };
+
+/// Rows that are projected into scratch at a time before they are put where they belong.
+constexpr int64_t kHeadBlockRows = 96;
 
 /// q, k, v = x Wᵀ + b, written into the layout above. Rows outside `query_work` get keys and values only.
 struct QkvStep final : Step {
@@ -40,9 +50,13 @@ struct QkvStep final : Step {
   BufferRef x;
   Work query_work;
 
-  int64_t scratch_floats(int64_t) const override { return kernels->tile_rows * kernels->panel_columns; }
+  int64_t scratch_floats(int64_t) const override { return kHeadBlockRows * kernels->panel_columns; }
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
+
+ private:
+  template <class Writer>
+  void project(const Pass& pass, const Work& over, int64_t first, int64_t last) const;
 };
 
 /// The same from a finished [rows, 3C] value.
@@ -52,6 +66,9 @@ struct PackHeadsStep final : Step {
   HeadBuffers heads;
   BufferRef x;
 
+  int64_t scratch_floats(int64_t) const override {
+    return layout.precision == Precision::kF32 ? 0 : kHeadBlockRows * operand_steps(layout.precision, 3 * layout.channels());
+  }
   void run(const Pass& pass) const noexcept override;
 };
 
@@ -66,9 +83,17 @@ struct AttentionStep final : Step {
   BufferRef y;
 
   int64_t score_stride(int64_t rows) const { return row_stride(layout.padded_rows(rows)); }
-  int64_t scratch_floats(int64_t max_rows) const override { return kernels->tile_rows * score_stride(max_rows); }
+  int64_t probability_stride(int64_t rows) const { return row_stride(operand_steps(layout.precision, rows)); }
+  int64_t scratch_floats(int64_t max_rows) const override {
+    return layout.precision == Precision::kF32 ? kernels->tile_rows * score_stride(max_rows)
+                                               : kernels->product_rows * (score_stride(max_rows) + probability_stride(max_rows));
+  }
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
+
+ private:
+  void attend_f32(const Pass& pass, int image, int64_t begin, int64_t end) const;
+  void attend_bf16(const Pass& pass, int image, int64_t begin, int64_t end) const;
 };
 
 }  // namespace vit

@@ -5,6 +5,7 @@
 #include <cstdint>
 
 #include "ops/activation.h"
+#include "quant/precision.h"
 
 namespace vit {
 
@@ -29,8 +30,35 @@ struct MatmulTile {
   int columns = 0;  ///< 1 .. panel_columns: what is stored; the panel is whole
   TileStore store = TileStore::kWrite;
   Activation activation = Activation::kNone;  ///< of y, once it is stored
-  const float* prefetch = nullptr;  ///< bytes that will be needed soon, brought to the level-2 cache on the way; any address
-  int64_t prefetch_lines = 0;       ///< of 64 bytes; what is more than k / 4 is left out
+  const void* prefetch = nullptr;  ///< bytes that will be needed soon, brought to the level-2 cache on the way; any address
+  int64_t prefetch_lines = 0;      ///< of 64 bytes; what is more than k / 4 is left out
+};
+
+/// What becomes of a product's results.
+enum class ProductStore {
+  kWrite,    ///< y = act(v), float32
+  kBF16,     ///< y = act(v), bfloat16
+  kAdd,      ///< y = y + v, float32
+  kScaleAdd  ///< y = y + gamma * v, float32
+};
+
+/// Rows of narrow operands (quant/precision.h) against packed panels of weights: v = x W + bias. How many rows make a tile is the
+/// kernel's affair. Sums of 8-bit products are exact, on every CPU; a row's bits do not depend on the rows beside it.
+struct Product {
+  const void* x = nullptr;              ///< [rows] of `steps` * 4 bytes
+  int64_t x_stride = 0;                 ///< bytes
+  const void* panels = nullptr;         ///< [columns / panel_columns, rounded up][steps][panel_columns][4 bytes]
+  const float* bias = nullptr;          ///< [columns], padded to whole panels, like the next three; or null for bfloat16
+  const float* weight_scale = nullptr;  ///< for 8-bit operands; each row's RowScale stands behind its numbers
+  const float* column_sum = nullptr;    ///< likewise
+  const float* gamma = nullptr;         ///< for kScaleAdd
+  const float* row_factor = nullptr;    ///< [rows]: v is multiplied by it; or null. Not for 8-bit operands
+  void* y = nullptr;                    ///< [rows, columns]
+  int64_t y_stride = 0;                 ///< elements
+  int64_t steps = 0;                    ///< a multiple of 16
+  int64_t rows = 0, columns = 0;        ///< at least 1
+  ProductStore store = ProductStore::kWrite;
+  Activation activation = Activation::kNone;  ///< not with kAdd and kScaleAdd
 };
 
 }  // namespace vit

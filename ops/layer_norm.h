@@ -9,14 +9,16 @@
 
 namespace vit {
 
-/// y = (x - mean) / sqrt(var + eps) * gamma + beta, row by row. y may be x.
+/// y = (x - mean) / sqrt(var + eps) * gamma + beta, row by row, in float32 (y may then be x) or as operands of the next product.
 struct LayerNormStep final : Step {
   const KernelTable* kernels = nullptr;
   BufferRef x, y;
   int64_t channels = 0;
   float eps = 0;
+  Precision operands = Precision::kF32;
   std::shared_ptr<const Buffer<float>> gamma, beta;
 
+  int64_t scratch_floats(int64_t) const override { return operands == Precision::kF32 ? 0 : round_up(channels, 16); }
   void run(const Pass& pass) const noexcept override;
 };
 

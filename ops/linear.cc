@@ -1,43 +1,67 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/linear.h"
 
+#include "ops/operands.h"
+
 namespace vit {
 
 namespace {
 
-/// A longer sum is cut here, so that a tile's weights and rows both stay in the nearer caches while the rows pass.
+/// A longer sum of float32 is cut here, so that a tile's weights and rows both stay in the nearer caches while the rows pass.
 constexpr int64_t kDepthBlock = 384;
+
+ProductStore product_store(TileStore store) {
+  switch (store) {
+    case TileStore::kWrite: return ProductStore::kWrite;
+    case TileStore::kAdd: return ProductStore::kAdd;
+    default: return ProductStore::kScaleAdd;
+  }
+}
 
 }  // namespace
 
-// A block of a panel's weights stays in the cache while all rows pass; each tile brings its part of the next block there.
 void LinearStep::run(const Pass& pass) const noexcept {
-  const PackedLinear& w = *weights;
   pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-    for (int64_t p = 0; p < w.panels(); ++p) {
-      const int64_t column = p * w.panel;
-      for_tiles(0, w.in, kDepthBlock, [&](int64_t k, int64_t depth) {
-        const bool first = k == 0, last = k + depth == w.in;
-        MatmulTile tile{.x_stride = x.stride,
-                        .panel = w.panel_at(p) + k * w.panel,
-                        .bias = first ? w.bias.data() + column : nullptr,
-                        .gamma = gamma ? gamma->data() + column : nullptr,
-                        .y_stride = y.stride,
-                        .k = depth,
-                        .columns = static_cast<int>(std::min(w.panel, w.out - column)),
-                        .store = first || store != TileStore::kWrite ? store : TileStore::kAdd,
-                        .activation = last ? activation : Activation::kNone};
-        for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
-          const Upcoming next(w, tile.panel, depth * w.panel, row - begin, rows, end - begin);
-          tile.x = pass.row(x, row) + k;
-          tile.y = pass.row(y, row) + y_column + column;
-          tile.rows = static_cast<int>(rows);
-          tile.prefetch = next.from, tile.prefetch_lines = next.lines;
-          kernels->matmul_tile(tile);
-        });
-      });
-    }
+    weights->precision == Precision::kF32 ? run_tiles(pass, begin, end) : run_product(pass, begin, end);
   });
+}
+
+// A block of a panel's weights stays in the cache while all rows pass; each tile brings its part of the next block there.
+void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end) const {
+  const PackedLinear& w = *weights;
+  for (int64_t p = 0; p < w.panels(); ++p) {
+    const int64_t column = p * w.panel;
+    for_tiles(0, w.in, kDepthBlock, [&](int64_t k, int64_t depth) {
+      const bool first = k == 0, last = k + depth == w.in;
+      MatmulTile tile{.x_stride = x.stride,
+                      .panel = w.panel_at(p) + k * w.panel,
+                      .bias = first ? w.bias.data() + column : nullptr,
+                      .gamma = gamma ? gamma->data() + column : nullptr,
+                      .y_stride = y.stride,
+                      .k = depth,
+                      .columns = static_cast<int>(std::min(w.panel, w.out - column)),
+                      .store = first || store != TileStore::kWrite ? store : TileStore::kAdd,
+                      .activation = last ? activation : Activation::kNone};
+      for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
+        const Upcoming next(w, tile.panel, depth * w.panel * 4, row - begin, rows, end - begin);
+        tile.x = pass.row(x, row) + k;
+        tile.y = pass.row(y, row) + y_column + column;
+        tile.rows = static_cast<int>(rows);
+        tile.prefetch = next.from, tile.prefetch_lines = next.lines;
+        kernels->matmul_tile(tile);
+      });
+    });
+  }
+}
+
+void LinearStep::run_product(const Pass& pass, int64_t begin, int64_t end) const {
+  Product product = product_with(*weights, 0, weights->out);
+  product.x = pass.row(x, begin), product.x_stride = x.stride * 4;
+  product.y = pass.row(y, begin) + y_column, product.y_stride = y.stride;
+  product.rows = end - begin;
+  product.gamma = gamma ? gamma->data() : nullptr;
+  product.store = product_store(store), product.activation = activation;
+  multiply(*kernels, weights->precision, product);
 }
 
 double LinearStep::operations(const Pass& pass) const noexcept {

@@ -13,7 +13,8 @@ namespace vit {
 struct LinearStep final : Step {
   std::shared_ptr<const PackedLinear> weights;
   const KernelTable* kernels = nullptr;
-  BufferRef x, y;
+  BufferRef x;  ///< operands of the weights' precision
+  BufferRef y;
   int64_t y_column = 0;  ///< first column written
   TileStore store = TileStore::kWrite;
   Activation activation = Activation::kNone;   ///< of the finished y
@@ -21,6 +22,10 @@ struct LinearStep final : Step {
 
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
+
+ private:
+  void run_tiles(const Pass& pass, int64_t begin, int64_t end) const;
+  void run_product(const Pass& pass, int64_t begin, int64_t end) const;
 };
 
 }  // namespace vit

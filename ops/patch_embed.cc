@@ -3,6 +3,8 @@
 
 #include <cstring>
 
+#include "ops/operands.h"
+
 namespace vit {
 
 /// What a row holds before the projection is added: the prefix token, or the patch's position.
@@ -45,6 +47,25 @@ void PatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to)
       std::memcpy(to, run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x, bytes);
 }
 
+/// The same as operands of narrow weights. 8-bit pixels are operands already.
+void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to,
+                                   float* floats) const {
+  if (precision != Precision::kInt8) {
+    gather(pass, image, row, floats);
+    return make_operands(*kernels, precision, floats, patch_floats(), to);
+  }
+  const PixelView& pixels = pass.images[image].pixels;
+  const TokenInfo& cell = pass.tokens[work.stage][row];
+  const size_t run = static_cast<size_t>(3 * patch_width);
+  auto* bytes = reinterpret_cast<uint8_t*>(to);
+  const uint8_t* from = pixels.data + cell.y * pixels.stride_bytes + cell.x * 3;
+  for (int64_t ky = 0; ky < patch_height; ++ky, from += pixels.stride_bytes, bytes += run) std::memcpy(bytes, from, run);
+  const int64_t padded = operand_bytes(precision, patch_floats());
+  std::memset(bytes, 0, static_cast<size_t>(padded - patch_floats()));
+  const RowScale exact;
+  std::memcpy(reinterpret_cast<uint8_t*>(to) + padded, &exact, sizeof exact);
+}
+
 void PatchEmbedStep::run(const Pass& pass) const noexcept {
   const int64_t stride = row_stride(patch_floats());
   pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
@@ -52,6 +73,7 @@ void PatchEmbedStep::run(const Pass& pass) const noexcept {
     const int64_t first_patch = pass.rows[work.stage][image].begin + static_cast<int64_t>(prefix.size());
     const PackedLinear& w = pass.images[image].planes == nullptr ? *pixel_weights : *plane_weights;
     for_tiles(std::max(begin, first_patch), std::max(end, first_patch), kBlockRows, [&](int64_t block, int64_t block_rows) {
+      if (w.precision != Precision::kF32) return run_product(pass, image, block, block_rows, w);
       for (int64_t i = 0; i < block_rows; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
       for (int64_t p = 0; p < w.panels(); ++p) {
         const int64_t column = p * w.panel;
@@ -70,6 +92,17 @@ void PatchEmbedStep::run(const Pass& pass) const noexcept {
       }
     });
   });
+}
+
+void PatchEmbedStep::run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const {
+  const int64_t stride = row_stride(operand_floats(w.precision, patch_floats()));
+  float* floats = pass.scratch + kBlockRows * stride;
+  for (int64_t i = 0; i < rows; ++i) gather_narrow(pass, image, row + i, w.precision, pass.scratch + i * stride, floats);
+  Product product = product_with(w, 0, w.out);
+  product.x = pass.scratch, product.x_stride = stride * 4, product.rows = rows;
+  product.y = pass.row(y, row), product.y_stride = y.stride;
+  product.store = ProductStore::kAdd;
+  multiply(*kernels, w.precision, product);
 }
 
 double PatchEmbedStep::operations(const Pass& pass) const noexcept {

@@ -37,13 +37,19 @@ struct PatchEmbedStep final : Step {
   PatchPositions positions = PatchPositions::kAdd;
 
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
-  int64_t scratch_floats(int64_t) const override { return kBlockRows * row_stride(patch_floats()); }
+  int64_t scratch_floats(int64_t) const override {
+    const int64_t narrow =
+        operand_floats(Precision::kInt8, patch_floats());  // longer than the patch's floats only when it is tiny
+    return (kBlockRows + 1) * row_stride(std::max(patch_floats(), narrow));
+  }
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
 
  private:
   void start_row(const Pass& pass, int image, int64_t row) const;
   void gather(const Pass& pass, int image, int64_t row, float* to) const;
+  void gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to, float* floats) const;
+  void run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const;
 };
 
 }  // namespace vit

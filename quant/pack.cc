@@ -2,8 +2,7 @@
 #include "quant/pack.h"
 
 #include <algorithm>
-
-#include "ops/core/checked.h"
+#include <cmath>
 
 namespace vit {
 
@@ -13,17 +12,70 @@ Buffer<float> pad_to_panels(int64_t channels, int64_t panel, const std::function
   return padded;
 }
 
-PackedLinear pack_linear(int64_t in, int64_t out, int64_t panel, const RowSource& rows, const std::function<void(float*)>& bias) {
-  PackedLinear packed{in, out, panel, Buffer<float>(in * round_up(out, panel)), pad_to_panels(out, panel, bias)};
+float quantise_channel(const float* weight, int64_t in, int8_t* q) {
+  float largest = 0;
+  for (int64_t k = 0; k < in; ++k) largest = std::max(largest, std::fabs(weight[k]));
+  if (!(largest > 0)) {
+    std::fill(q, q + in, int8_t{0});
+    return 0;
+  }
+  const float scale = largest / 127;
+  // By division: 127 must come out for the largest weight, whatever its size.
+  for (int64_t k = 0; k < in; ++k) q[k] = static_cast<int8_t>(std::lrint(weight[k] / largest * 127));
+  return scale;
+}
+
+namespace {
+
+/// One channel's operands, [steps][4 bytes].
+void make_operands(PackedLinear& packed, int64_t channel, const float* weight, uint8_t* to) {
+  switch (packed.precision) {
+    case Precision::kF32: std::memcpy(to, weight, static_cast<size_t>(packed.in) * sizeof(float)); return;
+    case Precision::kBF16:
+      for (int64_t k = 0; k < packed.in; ++k) {
+        const uint16_t value = to_bf16(weight[k]);
+        std::memcpy(to + 2 * k, &value, sizeof value);
+      }
+      return;
+    case Precision::kInt8: {
+      auto* q = reinterpret_cast<int8_t*>(to);
+      packed.scale[channel] = quantise_channel(weight, packed.in, q);
+      int32_t sum = 0;
+      for (int64_t k = 0; k < packed.in; ++k) sum += q[k];
+      packed.column_sum[channel] = static_cast<float>(sum);
+    }
+  }
+}
+
+}  // namespace
+
+PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
+                         const std::function<void(float*)>& bias, std::span<const float> column_factor) {
+  PackedLinear packed;
+  packed.precision = precision;
+  packed.in = in, packed.out = out, packed.panel = panel;
+  const int64_t steps = packed.steps();
+  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes());
+  packed.bias = pad_to_panels(out, panel, bias);
+  if (precision == Precision::kInt8) {
+    packed.scale = pad_to_panels(out, panel, nullptr);
+    packed.column_sum = pad_to_panels(out, panel, nullptr);
+  }
   Buffer<float> chunk(in * panel);
-  constexpr int64_t kBlock = 64;  // columns of the chunk that stay in cache while they are transposed
+  Buffer<uint32_t> operands(steps * panel);
+  constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
   for (int64_t first = 0; first < out; first += panel) {
     const int64_t count = std::min(panel, out - first);
     rows(first, count, chunk.data());
-    float* to = packed.weight.data() + first * in;
-    for (int64_t k0 = 0; k0 < in; k0 += kBlock)
+    for (int64_t c = 0; c < count; ++c) {
+      float* weight = chunk.data() + c * in;
+      for (size_t k = 0; k < column_factor.size(); ++k) weight[k] *= column_factor[k];
+      make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(operands.data() + c * steps));
+    }
+    auto* to = reinterpret_cast<uint32_t*>(packed.weight.data() + first * steps * 4);
+    for (int64_t s0 = 0; s0 < steps; s0 += kBlock)
       for (int64_t c = 0; c < count; ++c)
-        for (int64_t k = k0; k < std::min(k0 + kBlock, in); ++k) to[k * panel + c] = chunk[c * in + k];
+        for (int64_t s = s0; s < std::min(s0 + kBlock, steps); ++s) to[s * panel + c] = operands[c * steps + s];
   }
   return packed;
 }

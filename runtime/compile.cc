@@ -26,6 +26,7 @@ class Compiler {
     choose_results();
     demand_ = demand_of(graph_, kept_);
     buffer_of_.assign(graph_.nodes().size(), BufferRef{});
+    format_.assign(graph_.nodes().size(), Precision::kF32);
     fused_.assign(graph_.nodes().size(), false);
     uses_left_.resize(graph_.nodes().size());
     for (size_t i = 0; i < uses_left_.size(); ++i) uses_left_[i] = demand_[i].uses;
@@ -139,7 +140,7 @@ class Compiler {
       case NodeKind::kAttention: return emit_attention(id);
       case NodeKind::kLayerNorm:
         if (is_patch_norm(node(id))) return;
-        return emit_unary(id, Scope::kRow, [&](BufferRef x, BufferRef y) { return maker_->layer_norm(node(id), x, y); });
+        return emit_layer_norm(id);
       case NodeKind::kRmsNorm:
         if (is_patch_norm(node(id))) return;
         return emit_unary(id, Scope::kRow,
@@ -192,16 +193,52 @@ class Compiler {
     finish(id, y);
   }
 
-  void emit_linear(int id) {
-    const int input = node(id).inputs[0], reader = sole_reader(id);
+  // ---- linear layers ----
+  /// What all readers of a value want it as; float32 when they differ, or when one is no linear layer.
+  Precision wanted_format(int id) const {
+    if (of(id).kept || of(id).uses == 0) return Precision::kF32;
+    std::set<Precision> wanted;
+    for (int reader = id + 1; reader < static_cast<int>(graph_.nodes().size()); ++reader)
+      if (of(reader).needed && std::count(node(reader).inputs.begin(), node(reader).inputs.end(), id))
+        wanted.insert(node(reader).kind == NodeKind::kLinear ? maker_->precision(node(reader)) : Precision::kF32);
+    return wanted.size() == 1 ? *wanted.begin() : Precision::kF32;
+  }
+  void emit_layer_norm(int id) {
+    const int input = node(id).inputs[0];
+    const Precision format = wanted_format(id);
+    const BufferRef x = buffer_of(input), y = buffer_for(node(id).domain, operand_floats(format, node(id).channels));
+    format_[static_cast<size_t>(id)] = format;
+    add(maker_->layer_norm(node(id), format, x, y), id, {own(x)}, {y.id}, work(id));
+    use(input);
+    finish(id, y);
+  }
+  /// A linear layer's input as it reads it; in a buffer of its own when the value stands in another format.
+  BufferRef operand(int linear) {
+    const int input = node(linear).inputs[0];
+    const Precision wanted = maker_->precision(node(linear));
     const BufferRef x = buffer_of(input);
+    if (format_[static_cast<size_t>(input)] == wanted) return x;
+    const BufferRef y = buffer_for(node(input).domain, operand_floats(wanted, node(input).channels));
+    add(maker_->operands(wanted, node(input).channels, x, y), input, {own(x)}, {y.id}, work(input));
+    return y;
+  }
+  /// The linear layer has read `x`, which operand() gave.
+  void use_operand(int linear, BufferRef x) {
+    const int input = node(linear).inputs[0];
+    if (x.id != buffer_of(input).id) free_.emplace(std::pair{node(input).domain, x.stride}, x);
+    use(input);
+  }
+
+  void emit_linear(int id) {
+    const int reader = sole_reader(id);
+    const BufferRef x = operand(id);
     if (reader >= 0 && node(reader).kind == NodeKind::kAttention && maker_->has_heads()) {
       const HeadBuffers h = heads(reader);
       add(maker_->qkv(node(id), node(reader), h, work(reader), x), id, {own(x)}, {h.q.id, h.keys, h.values}, all_rows(id));
-      return use(input);
+      return use_operand(id, x);
     }
     LinearTail tail;
-    if (const int sum = residual_sum(id, &tail); sum >= 0) return emit_residual(id, sum, tail);
+    if (const int sum = residual_sum(id, &tail); sum >= 0) return emit_residual(id, x, sum, tail);
     int result = id;
     if (reader >= 0 && node(reader).kind == NodeKind::kActivation) {
       tail.activation = node(reader).activation;
@@ -210,7 +247,7 @@ class Compiler {
     const bool for_attention = reader >= 0 && node(reader).kind == NodeKind::kAttention;
     const BufferRef y = for_attention ? plain_qkv(id) : buffer_for(result);
     add(maker_->linear(node(id), tail, x, y), result, {own(x)}, {y.id}, work(result));
-    use(input);
+    use_operand(id, x);
     finish(result, y);
   }
 
@@ -231,13 +268,13 @@ class Compiler {
   }
   int other_input(int sum, int below) const { return node(sum).inputs[0] == below ? node(sum).inputs[1] : node(sum).inputs[0]; }
 
-  void emit_residual(int id, int sum, const LinearTail& tail) {
-    const int input = node(id).inputs[0], a = node(sum).inputs[0];
-    const int x = buffer_of(a).id >= 0 ? a : node(sum).inputs[1];  // of the two the one that is finished
-    const BufferRef y = buffer_of(x);
-    add(maker_->linear(node(id), tail, buffer_of(input), y), sum, {own(buffer_of(input)), own(y)}, {y.id}, work(sum));
-    use(input);
-    --uses_left_[static_cast<size_t>(x)];  // its buffer lives on as the sum's
+  void emit_residual(int id, BufferRef x, int sum, const LinearTail& tail) {
+    const int a = node(sum).inputs[0];
+    const int old = buffer_of(a).id >= 0 ? a : node(sum).inputs[1];  // of the two the one that is finished
+    const BufferRef y = buffer_of(old);
+    add(maker_->linear(node(id), tail, x, y), sum, {own(x), own(y)}, {y.id}, work(sum));
+    use_operand(id, x);
+    --uses_left_[static_cast<size_t>(old)];  // its buffer lives on as the sum's
     finish(sum, y);
   }
 
@@ -250,7 +287,7 @@ class Compiler {
       next.keys = new_buffer(BufferKind::kKeys, l.key_floats()).id;
       next.values = new_buffer(BufferKind::kValues, l.value_floats()).id;
     }
-    next.q = buffer_for(Domain::kRows, l.channels());
+    next.q = buffer_for(Domain::kRows, l.key_floats());
     plan_.key_rows_multiple = l.panel;
     heads_of_[attention] = next;
     return next;
@@ -342,6 +379,7 @@ class Compiler {
   std::vector<int> kept_;
   std::vector<NodeDemand> demand_;
   std::vector<BufferRef> buffer_of_;
+  std::vector<Precision> format_;  ///< of each value in its buffer
   std::vector<bool> fused_;
   std::vector<int> uses_left_;
   std::vector<StepAccess> access_;

@@ -42,7 +42,7 @@ class OneDnnSteps final : public StepMaker {
     step->implementation = std::string("onednn ") + step->linear->implementation();
     return step;
   }
-  std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) override {
+  std::unique_ptr<Step> layer_norm(const Node& node, Precision, BufferRef x, BufferRef y) override {
     auto step = make<OneDnnLayerNormStep>("layer_normalization");
     step->norm = std::make_shared<OneDnnLayerNorm>(node.channels, node.eps, floats_of(node.norm.gamma).data(),
                                                    floats_of(node.norm.beta).data(), x.stride, y.stride);

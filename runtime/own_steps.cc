@@ -3,6 +3,7 @@
 #include "ops/elementwise.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
+#include "ops/operands.h"
 #include "runtime/packed_weights.h"
 #include "runtime/step_maker.h"
 
@@ -16,6 +17,19 @@ class OwnSteps final : public StepMaker {
   int64_t stride(int64_t channels) const override { return row_stride(channels); }
   bool has_heads() const override { return true; }
 
+  Precision precision(const Node& linear) const override {
+    if (options_.policy)
+      if (const auto found = options_.policy->layers.find(linear.name); found != options_.policy->layers.end())
+        return found->second.precision;
+    // One row an image costs little in any precision, and the classifier is where errors show.
+    return linear.domain == Domain::kImages && options_.precision == Precision::kInt8 ? kept() : options_.precision;
+  }
+  std::unique_ptr<Step> operands(Precision precision, int64_t channels, BufferRef x, BufferRef y) override {
+    auto step = make<OperandsStep>(precision == Precision::kInt8 ? "quantise" : "round");
+    step->precision = precision, step->channels = channels, step->x = x, step->y = y;
+    return step;
+  }
+
   std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
                                 BufferRef y) override {
     auto step = make<PatchEmbedStep>("patch gather");
@@ -24,15 +38,19 @@ class OwnSteps final : public StepMaker {
     step->prefix = prefix_rows(tokens);
     step->positions = positions;
     step->y = y;
-    const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels();
+    // 8-bit pixels are operands as they are, but not where operands have 7 bits; float planes are not.
+    const bool exact = options_.pixels && options_.kernels->levels == 255;
+    const Precision precision = options_.precision == Precision::kInt8 && !exact ? kept() : options_.precision;
+    step->implementation += as(precision);
+    const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels(precision);
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
-      return options_.pixels ? pack_patches_for_pixels(patches, panel(), model_.recipe().normalisation())
-                             : pack_patches_for_planes(patches, panel());
+      return options_.pixels ? pack_patches_for_pixels(patches, precision, panel(), model_.recipe().normalisation())
+                             : pack_patches_for_planes(patches, precision, panel());
     });
     return step;
   }
   std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) override {
-    auto step = make<LinearStep>("tile");
+    auto step = make<LinearStep>("tile" + as(precision(node)));
     step->weights = packed_linear(node);
     step->x = x, step->y = y;
     step->activation = tail.activation;
@@ -40,10 +58,10 @@ class OwnSteps final : public StepMaker {
     step->store = !tail.accumulate ? TileStore::kWrite : tail.gamma != nullptr ? TileStore::kScaleAdd : TileStore::kAdd;
     return step;
   }
-  std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) override {
-    auto step = make<LayerNormStep>("row");
-    step->x = x, step->y = y, step->channels = node.channels, step->eps = node.eps;
-    step->gamma = padded_floats(node.norm.gamma, panel()), step->beta = padded_floats(node.norm.beta, panel());
+  std::unique_ptr<Step> layer_norm(const Node& node, Precision operands, BufferRef x, BufferRef y) override {
+    auto step = make<LayerNormStep>("row" + as(operands));
+    step->x = x, step->y = y, step->channels = node.channels, step->eps = node.eps, step->operands = operands;
+    step->gamma = divided(node, node.norm.gamma), step->beta = divided(node, node.norm.beta);
     return step;
   }
   std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) override {
@@ -68,11 +86,12 @@ class OwnSteps final : public StepMaker {
   }
 
   HeadLayout head_layout(const Node& attention) const override {
-    return {attention.num_heads, attention.channels / attention.num_heads, panel()};
+    const bool narrow = options_.precision != Precision::kF32 && options_.kernels->has_bf16;
+    return {attention.num_heads, attention.channels / attention.num_heads, panel(), narrow ? Precision::kBF16 : Precision::kF32};
   }
   std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries,
                             BufferRef x) override {
-    auto step = make<QkvStep>("tile, heads");
+    auto step = make<QkvStep>("tile, heads" + as(precision(linear)));
     step->weights = packed_linear(linear);
     step->layout = head_layout(attention), step->heads = heads, step->query_work = queries, step->x = x;
     return step;
@@ -83,7 +102,7 @@ class OwnSteps final : public StepMaker {
     return step;
   }
   std::unique_ptr<Step> attention(const Node& node, const HeadBuffers& heads, BufferRef y) override {
-    auto step = make<AttentionStep>("two-pass softmax");
+    auto step = make<AttentionStep>("two-pass softmax" + as(head_layout(node).precision));
     step->layout = head_layout(node), step->heads = heads, step->y = y;
     return step;
   }
@@ -91,21 +110,46 @@ class OwnSteps final : public StepMaker {
 
  private:
   template <class S>
-  std::unique_ptr<S> make(const char* implementation) const {
+  std::unique_ptr<S> make(const std::string& implementation) const {
     auto step = std::make_unique<S>();
     step->kernels = options_.kernels;
     step->implementation = implementation;
     return step;
   }
   int64_t panel() const { return options_.kernels->panel_columns; }
-  std::string in_panels() const { return " in panels of " + std::to_string(panel()); }
+  /// Of layers that 8 bits are not enough for.
+  Precision kept() const { return options_.kernels->has_bf16 ? Precision::kBF16 : Precision::kF32; }
+  static std::string as(Precision precision) {
+    return precision == Precision::kF32 ? "" : std::string(", ") + precision_name(precision);
+  }
+  std::string in_panels(Precision precision) const {
+    return std::string(" in ") + precision_name(precision) + " panels of " + std::to_string(panel());
+  }
   std::shared_ptr<const PackedLinear> packed(const std::string& key, const std::function<PackedLinear()>& pack) {
     auto weights = model_.packs().get(key, pack);
-    weight_bytes_ += (weights->weight.size() + weights->bias.size()) * static_cast<int64_t>(sizeof(float));
+    weight_bytes_ += weights->bytes();
     return weights;
   }
   std::shared_ptr<const PackedLinear> packed_linear(const Node& node) {
-    return packed(node.name + in_panels(), [&] { return pack_node(node, model_.weights(), panel()); });
+    const Precision kind = precision(node);
+    std::span<const float> factor;
+    std::string key = node.name + in_panels(kind);
+    if (kind == Precision::kInt8 && options_.policy)
+      if (const auto found = options_.policy->layers.find(node.name); found != options_.policy->layers.end()) {
+        factor = found->second.column_factor;
+        // Other factors are other weights.
+        key.append(reinterpret_cast<const char*>(factor.data()), factor.size_bytes());
+      }
+    return packed(key, [&] { return pack_node(node, model_.weights(), kind, panel(), factor); });
+  }
+  /// A norm's vector, divided by what the policy has moved into the weights behind it.
+  std::shared_ptr<const Buffer<float>> divided(const Node& norm, const Tensor& vector) const {
+    auto floats = padded_floats(vector, panel());
+    if (!options_.policy) return floats;
+    const auto found = options_.policy->norm_divisor.find(norm.name);
+    if (found == options_.policy->norm_divisor.end()) return floats;
+    for (size_t c = 0; c < found->second.size(); ++c) floats->data()[c] /= found->second[c];
+    return floats;
   }
 
   const Model& model_;

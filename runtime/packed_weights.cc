@@ -35,31 +35,32 @@ std::shared_ptr<const PackedLinear> PackCache::get(const std::string& key, const
   return packed;
 }
 
-PackedLinear pack_node(const Node& node, const WeightStore& store, int64_t panel) {
+PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
+                       std::span<const float> column_factor) {
   const LinearWeights& linear = node.linear;
   PackedLinear packed = pack_linear(
-      linear.in, linear.out, panel,
+      precision, linear.in, linear.out, panel,
       [&](int64_t first, int64_t count, float* to) { stacked_rows(linear.weight, linear.in, first, count, to); },
-      [&](float* to) { stacked_bias(linear, to); });
+      [&](float* to) { stacked_bias(linear, to); }, column_factor);
   for (const Tensor& part : linear.weight) store.drop(part);
   return packed;
 }
 
-PackedLinear pack_patches_for_planes(const Node& node, int64_t panel) {
+PackedLinear pack_patches_for_planes(const Node& node, Precision precision, int64_t panel) {
   const Tensor& weight = node.linear.weight[0];
   const int64_t out = weight.shape[0], in = weight.shape.elements() / out;
   return pack_linear(
-      in, out, panel, [&](int64_t first, int64_t count, float* to) { weight.to_float(first * in, count * in, to); },
+      precision, in, out, panel, [&](int64_t first, int64_t count, float* to) { weight.to_float(first * in, count * in, to); },
       [&](float* to) { stacked_bias(node.linear, to); });
 }
 
-PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Normalisation& normalisation) {
+PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int64_t panel, const Normalisation& normalisation) {
   const Tensor& weight = node.linear.weight[0];
   const int64_t out = weight.shape[0], in = weight.shape.elements() / out, cells = in / 3;
   std::vector<float> bias(static_cast<size_t>(out)), channel_row(static_cast<size_t>(in));
   stacked_bias(node.linear, bias.data());
   PackedLinear packed = pack_linear(
-      in, out, panel,
+      precision, in, out, panel,
       [&](int64_t first, int64_t count, float* to) {
         for (int64_t o = first; o < first + count; ++o, to += in) {
           weight.to_float(o * in, in, channel_row.data());
@@ -109,10 +110,9 @@ std::vector<float> floats_of(const Tensor& tensor) {
   return values;
 }
 
-std::shared_ptr<const Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel) {
+std::shared_ptr<Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel) {
   const int64_t channels = tensor.shape.elements();
-  return std::make_shared<const Buffer<float>>(
-      pad_to_panels(channels, panel, [&](float* to) { tensor.to_float(0, channels, to); }));
+  return std::make_shared<Buffer<float>>(pad_to_panels(channels, panel, [&](float* to) { tensor.to_float(0, channels, to); }));
 }
 
 }  // namespace vit

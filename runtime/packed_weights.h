@@ -26,11 +26,12 @@ class PackCache {
 };
 
 /// A linear node's weights. The pages of the file are dropped as soon as they are packed.
-PackedLinear pack_node(const Node& node, const WeightStore& store, int64_t panel);
+PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
+                       std::span<const float> column_factor = {});
 /// The patch projection for float planes: columns in (c, ky, kx) order, as the file has them.
-PackedLinear pack_patches_for_planes(const Node& node, int64_t panel);
+PackedLinear pack_patches_for_planes(const Node& node, Precision precision, int64_t panel);
 /// The patch projection for 8-bit RGB: columns in (ky, kx, c) order; scale and shift of `normalisation` folded in, in double.
-PackedLinear pack_patches_for_pixels(const Node& node, int64_t panel, const Normalisation& normalisation);
+PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int64_t panel, const Normalisation& normalisation);
 
 /// A linear (or patch projection) node's weights as the file has them, [out, in], for whoever packs by itself.
 struct LinearFloats {
@@ -45,6 +46,6 @@ std::shared_ptr<const Buffer<float>> latent_query(const LatentQuery& query);
 /// All of a small tensor as float32.
 std::vector<float> floats_of(const Tensor& tensor);
 /// The same, padded with zeros to whole panels, for kernels that read whole vectors.
-std::shared_ptr<const Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel);
+std::shared_ptr<Buffer<float>> padded_floats(const Tensor& tensor, int64_t panel);
 
 }  // namespace vit

@@ -9,6 +9,7 @@
 #include "ops/attention.h"
 #include "ops/kernel_table.h"
 #include "ops/step.h"
+#include "quant/policy.h"
 #include "runtime/graph.h"
 #include "runtime/model.h"
 
@@ -41,6 +42,8 @@ struct PlanResult {
 struct PlanOptions {
   const KernelTable* kernels = nullptr;
   Backend backend = Backend::kOwn;
+  Precision precision = Precision::kF32;
+  std::shared_ptr<const QuantPolicy> policy = nullptr;  ///< of single layers; null: `precision` for all that it is meant for
   Output want = Output::kLogits;
   bool pixels = true;  ///< 8-bit pixels in, else float planes
   std::vector<std::string> taps;

@@ -32,7 +32,12 @@ struct Session::State {
 Executor& Session::State::executor(Output want, bool pixels) {
   std::unique_ptr<Executor>& known = executors[{want, pixels}];
   if (!known) {
-    Plan plan = compile(*model, {&kernels(isa), options.backend, want, pixels, options.taps});
+    Plan plan = compile(*model, {.kernels = &kernels(isa),
+                                 .backend = options.backend,
+                                 .precision = options.precision,
+                                 .want = want,
+                                 .pixels = pixels,
+                                 .taps = options.taps});
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
   return *known;
@@ -76,10 +81,16 @@ void Session::State::run(Executor& executor_, Output want) {
   last_want = want;
 }
 
+Precision fastest_precision(Backend backend, Isa isa) {
+  return backend == Backend::kOwn && kernels(isa).has_bf16 ? Precision::kBF16 : Precision::kF32;
+}
+
 Session::Session(std::shared_ptr<const Model> model, const SessionOptions& options) : state_(std::make_unique<State>()) {
   state_->model = std::move(model);
   state_->options = options;
   state_->isa = choose_isa(options.isa);
+  VIT_CHECK(options.backend == Backend::kOwn || options.precision == Precision::kF32, Code::kUnsupported, "precision ",
+            precision_name(options.precision), ": expected backend own; oneDNN computes in f32 here");
   state_->threads = options.threads > 0 ? options.threads : usable_cpus();
   state_->team = make_team(options.team, state_->threads);
 }

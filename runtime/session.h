@@ -18,6 +18,7 @@ namespace vit {
 struct SessionOptions {
   int threads = 0;  ///< 0: usable_cpus()
   Backend backend = Backend::kOwn;
+  Precision precision = Precision::kF32;
   std::string isa = {};                ///< empty: VIT_ISA or the best
   std::vector<std::string> taps = {};  ///< node names to keep
   bool profile = false;
@@ -25,6 +26,9 @@ struct SessionOptions {
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays
   bool poison = false;  ///< for tests: buffers that hold nothing alive are filled with NaN
 };
+
+/// The fastest precision with float32's answers for all purposes: bfloat16 where the CPU multiplies it, else float32.
+Precision fastest_precision(Backend backend, Isa isa);
 
 /// A result inside the session; valid until its next run.
 struct ResultView {

@@ -28,10 +28,20 @@ class StepMaker {
   /// [rows, 3C] value (plain_attention()).
   virtual bool has_heads() const = 0;
 
+  /// What a linear layer's operands are: its x is made so by the step that computes it, or by operands().
+  virtual Precision precision(const Node& linear) const {
+    (void)linear;
+    return Precision::kF32;
+  }
+  virtual std::unique_ptr<Step> operands(Precision precision, int64_t channels, BufferRef x, BufferRef y) {
+    (void)precision, (void)channels, (void)x, (void)y;
+    return nullptr;  // float32 needs none
+  }
+
   virtual std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
                                         BufferRef y) = 0;
   virtual std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) = 0;
-  virtual std::unique_ptr<Step> layer_norm(const Node& node, BufferRef x, BufferRef y) = 0;
+  virtual std::unique_ptr<Step> layer_norm(const Node& node, Precision operands, BufferRef x, BufferRef y) = 0;
   virtual std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) = 0;
   virtual std::unique_ptr<Step> gated_activation(const Node& node, BufferRef x, BufferRef y) = 0;
   virtual std::unique_ptr<Step> scale(const Node& node, BufferRef x, BufferRef y) = 0;

@@ -7,7 +7,9 @@
 
 namespace vit {
 
-enum class Isa { kSse2, kAvx2, kAvx512, kNeon };
+/// Each of x86-64 has all before it. kAvx512 is F, BW, DQ, VL and CD; kAvx512Vnni multiplies 8-bit numbers, kAvx512Bf16 bfloat16
+/// too; kAmx is both in tiles.
+enum class Isa { kSse2, kAvx2, kAvx512, kAvx512Vnni, kAvx512Bf16, kAmx, kNeon };
 
 const char* isa_name(Isa isa);
 /// All that this CPU and this build can run, worst first; never empty.

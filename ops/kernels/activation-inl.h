@@ -35,6 +35,14 @@ VIT_INLINE void with_activation(Activation kind, Use use) {
 #undef VIT_LAMBDA
 }
 
+/// The same for results that are rounded to 8 bits or bfloat16 next.
+template <class Use>
+VIT_INLINE void with_coarse_activation(Activation kind, Use use) {
+  if (kind == Activation::kGelu)
+    return use([](Vec x) __attribute__((always_inline)) { return x * (Vec(0.5f) + normal_cdf_minus_half_coarse(x)); });
+  with_activation(kind, use);
+}
+
 /// y = act(x)
 void activation_row(const float* x, Activation kind, int64_t n, float* y) noexcept {
   with_activation(kind, [&](auto f) { map_row(y, n, [&](auto at) { return f(at(x)); }); });

@@ -4,6 +4,7 @@
 #include "ops/kernels/activation-inl.h"
 #include "ops/kernels/layout-inl.h"
 #include "ops/kernels/matmul-inl.h"
+#include "ops/kernels/product-inl.h"
 #include "ops/kernels/resize-inl.h"
 #include "ops/kernels/row-inl.h"
 
@@ -16,10 +17,7 @@ namespace vit {
 
 extern const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME);
 const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME) = {
-    VIT_STRING(VIT_ISA_NAME),
-    static_cast<int>(kLanes),
-    kTileRows,
-    kPanelColumns,
+    VIT_STRING(VIT_ISA_NAME), static_cast<int>(kLanes), kTileRows, kPanelColumns, kProductRows, kLevels, kHasBF16,
 #define VIT_KERNEL(name, ...) name,
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL

@@ -29,6 +29,20 @@ VIT_INLINE Vec exp_of(Vec x) {
   return xsimd::ldexp(e, xsimd::to_int(n));
 }
 
+/// 2^x to 7.5e-5 relative, a twentieth of a bfloat16's last place; x <= 0.
+///
+/// 2^n 2^r, |r| <= 1/2, with the cubic of least relative error.
+VIT_INLINE Vec exp2_coarse(Vec x) {
+  constexpr float kFit[] = {0.99992812f, 0.69326103f, 0.24261093f, 0.05517118f};
+#if defined(__AVX512F__)
+  const Vec n(_mm512_roundscale_ps(x, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC));
+  return Vec(_mm512_scalef_ps(polynomial(kFit, x - n), n));
+#else
+  const Vec held = xsimd::max(Vec(-126.0f), x), n = xsimd::nearbyint(held);
+  return xsimd::ldexp(polynomial(kFit, held - n), xsimd::to_int(n));
+#endif
+}
+
 /// 1 / (1 + e^-x)
 VIT_INLINE Vec sigmoid_of(Vec x) { return Vec(1.0f) / (Vec(1.0f) + exp_of(-x)); }
 
@@ -42,6 +56,15 @@ VIT_INLINE Vec normal_cdf_minus_half(Vec x) {
   const Vec h = xsimd::min(Vec(5.4f), xsimd::max(Vec(-5.4f), x));
   const Vec t = h * h;
   return h * polynomial(kP, t) / polynomial(kQ, t);
+}
+
+/// Φ(x) - 1/2 with x (1/2 + ...) within 9e-5 of x Φ(x) for |x| <= 30: an odd polynomial of x held to 4.2, fitted by Lawson's
+/// weighted least squares. For results that are rounded to 8 bits or to bfloat16.
+VIT_INLINE Vec normal_cdf_minus_half_coarse(Vec x) {
+  constexpr float kFit[] = {0.39847216f,   -0.065538555f,  0.0093038892f, -0.00095210335f,
+                            6.7085915e-5f, -3.0522792e-6f, 7.9955541e-8f, -9.0999474e-10f};
+  const Vec h = xsimd::min(Vec(4.2f), xsimd::max(Vec(-4.2f), x));
+  return h * polynomial(kFit, h * h);
 }
 
 }  // namespace

@@ -31,7 +31,8 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
   const float* x = t.x;
   const int64_t stride = t.x_stride;
   const float* w = t.panel;
-  const float *soon = t.prefetch, *const soon_end = soon + 16 * t.prefetch_lines;
+  const auto* soon = static_cast<const float*>(t.prefetch);
+  const float* const soon_end = soon + 16 * t.prefetch_lines;
   for (int64_t p = 0; p < t.k;) {
     // Spread out, so that the few line fill buffers are never full: a burst would stall the loads of this tile.
     if (soon < soon_end) __builtin_prefetch(soon, 0, 2);

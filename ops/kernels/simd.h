@@ -60,21 +60,28 @@ VIT_INLINE float reduce_add(Vec v) {
 #endif
 }
 VIT_INLINE float reduce_max(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_reduce_max_ps(v);
+#else
   alignas(64) float lanes[kLanes];
   v.store_aligned(lanes);
   for (int64_t half = kLanes / 2; half > 0; half /= 2)
     for (int64_t i = 0; i < half; ++i) lanes[i] = lanes[i] > lanes[i + half] ? lanes[i] : lanes[i + half];
   return lanes[0];
+#endif
 }
 
 /// Sum of f(x[i]) over n elements. Spare lanes of the last vector hold `neutral`, for which f must give 0.
 template <class F>
 VIT_INLINE float sum_over(const float* x, int64_t n, float neutral, F f) {
-  Vec acc(0.0f);
+  Vec acc[4] = {Vec(0.0f), Vec(0.0f), Vec(0.0f), Vec(0.0f)};  // an addition takes four cycles
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) acc += f(load(x + i));
-  if (i < n) acc += f(load_first(x + i, n - i, neutral));
-  return reduce_add(acc);
+  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
+#pragma GCC unroll 4
+    for (int64_t j = 0; j < 4; ++j) acc[j] += f(load(x + i + j * kLanes));
+  for (; i + kLanes <= n; i += kLanes) acc[0] += f(load(x + i));
+  if (i < n) acc[1] += f(load_first(x + i, n - i, neutral));
+  return reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3]));
 }
 
 /// Fills y[0..n) with f(at), where at(p) loads the elements of p that stand at the current position.

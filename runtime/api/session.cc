@@ -32,6 +32,12 @@ vit::SessionOptions engine_options(const vit::Model& model, const vit_session_op
   out.threads = given.threads;
   out.backend = given.backend == VIT_BACKEND_OWN ? vit::Backend::kOwn : vit::Backend::kOneDnn;
   if (given.isa != nullptr) out.isa = given.isa;
+  VIT_CHECK(given.precision >= VIT_PRECISION_F32 && given.precision <= VIT_PRECISION_AUTO, Code::kArgument,
+            "precision: unknown value ", static_cast<int>(given.precision));
+  if (given.precision == VIT_PRECISION_AUTO)
+    out.precision = vit::fastest_precision(out.backend, vit::choose_isa(out.isa));
+  else
+    out.precision = static_cast<vit::Precision>(given.precision);
   out.profile = given.profile != 0;
   for (size_t i = 0; i < given.tap_count; ++i) {
     vit::require(given.taps[i], "taps");

@@ -112,6 +112,15 @@ typedef enum vit_backend {
   VIT_BACKEND_ONEDNN = 1 /**< oneDNN's primitives; VIT_ERROR_UNSUPPORTED when built without */
 } vit_backend;
 
+/** What the model's layers multiply in; everything between them stays float32. */
+typedef enum vit_precision {
+  VIT_PRECISION_F32 = 0,
+  VIT_PRECISION_BF16 = 1, /**< weights and activations rounded to bfloat16, sums in float32 */
+  VIT_PRECISION_INT8 = 2, /**< 8-bit weights, a scale each output channel; activations quantised as they come, a scale each token;
+                               layers that lose too much stay in a wider type, see VIT_DESCRIBE_PLAN */
+  VIT_PRECISION_AUTO = 3  /**< the fastest of f32 and bf16 on this CPU: bf16 where it multiplies bfloat16, else f32 */
+} vit_precision;
+
 /** How EXIF orientation is treated. */
 typedef enum vit_exif {
   VIT_EXIF_RECIPE = 0, /**< as the model's own preprocessing does */
@@ -130,7 +139,8 @@ typedef struct vit_session_options {
   size_t struct_size;
   int threads; /**< 0: the CPUs that the process may use */
   vit_backend backend;
-  const char* isa;      /**< "sse2", "avx2", "avx512", "neon"; NULL: the variable VIT_ISA, or the best of this CPU */
+  const char* isa; /**< "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "neon"; NULL: the variable VIT_ISA, or the
+                      best of this CPU */
   size_t height, width; /**< of the pixels that images are brought to; 0: as the model's preprocessing says */
   vit_exif exif;
   int pillow_order;        /**< order of the resize passes: 0 or 12 as Pillow up to 12.1, 13 as Pillow 13 */
@@ -141,9 +151,13 @@ typedef struct vit_session_options {
   int native; /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
                    cut off, and one call may mix sizes. Excludes height and width */
   vit_probabilities probabilities; /**< of vit_classify() */
+  vit_precision precision;         /**< VIT_ERROR_UNSUPPORTED where the backend computes in float32 only */
 } vit_session_options;
-#define VIT_SESSION_OPTIONS_INIT \
-  { sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL }
+#define VIT_SESSION_OPTIONS_INIT                                                                                                \
+  {                                                                                                                             \
+    sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL, \
+        VIT_PRECISION_F32                                                                                                       \
+  }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);

@@ -128,6 +128,7 @@ struct Options {
   bool profile = false;
   bool native = false;
   vit_probabilities probabilities = VIT_PROBABILITIES_MODEL;
+  vit_precision precision = VIT_PRECISION_F32;
 };
 
 class Session;
@@ -206,6 +207,7 @@ class Session {
     c.max_image_pixels = options.max_image_pixels;
     c.profile = options.profile ? 1 : 0;
     c.probabilities = options.probabilities;
+    c.precision = options.precision;
     vit_session* session = nullptr;
     detail::check(vit_session_create(model.c(), &c, &session));
     handle_.reset(session);

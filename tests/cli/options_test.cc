@@ -48,7 +48,8 @@ TEST_CASE("a command line that makes no sense ends with 2 and a sentence", "[cli
   check_refused({"--isa", "nonsense", photo}, 2, "nonsense");
   check_refused({photo}, 2, "VIT_ISA", {.environment = {"VIT_ISA=nonsense"}});
   check_refused({"--backend", "other", photo}, 2, "other");
-  check_refused({"--precision", "int8", photo}, 2, "f32");
+  check_refused({"--precision", "int4", photo}, 2, "int8");
+  check_refused({"--precision", "int8", "--backend", "onednn", photo}, 2, "precision int8");
   check_refused({"--exif", "maybe", photo}, 2, "maybe");
   check_refused({"--pillow-order", "11", photo}, 2, "11");
   check_refused({"--max-pixels", "0", photo}, 2, "--max-pixels");

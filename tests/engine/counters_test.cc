@@ -22,11 +22,13 @@ TEST_CASE("a run opens one region, waits at most depth + 2 times and allocates n
   const TinyModel tiny;
   Random random(9);
   const auto images = random.normals(5 * 3 * 32 * 32);
-  for (const int threads : {1, 2, 3})
+  for (const auto& [threads, precision] :
+       {std::pair{1, Precision::kF32}, std::pair{2, Precision::kF32}, std::pair{3, Precision::kF32},
+        std::pair{2, Precision::kBF16}, std::pair{3, Precision::kInt8}})
     for (const int64_t batch : {1, 2, 5})
       for (const Output want : {Output::kLogits, Output::kFeatures, Output::kEmbedding}) {
-        CAPTURE(threads, batch, static_cast<int>(want));
-        Session session(tiny.model(), {.threads = threads});
+        CAPTURE(threads, precision_name(precision), batch, static_cast<int>(want));
+        Session session(tiny.model(), {.threads = threads, .precision = precision});
         session.run(images.data(), batch, 32, 32, want);  // reserves
 
         real_allocate = memory_seam().allocate;

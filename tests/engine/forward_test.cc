@@ -39,6 +39,35 @@ TEST_CASE("a whole pass agrees with plain loops in double precision at awkward s
   }
 }
 
+TEST_CASE("narrow precisions stay near plain loops in double precision on every instruction set", "[engine]") {
+  const TinyOptions sizes[] = {
+      {.embed_dim = 128, .num_heads = 2, .depth = 2, .mlp_dim = 256, .patch = 8, .image = 64, .labels = 40},
+      {.embed_dim = 72, .num_heads = 1, .depth = 2, .mlp_dim = 200, .patch = 7, .image = 63, .labels = 40},
+      {.embed_dim = 99, .num_heads = 11, .depth = 2, .mlp_dim = 130, .patch = 16, .image = 80, .labels = 40}};
+  for (const TinyOptions& options : sizes) {
+    const TinyModel tiny(options);
+    Random random(3);
+    const auto image = random.normals(3 * options.image * options.image);
+    const std::vector<double> expected = plain_logits(tiny, image.data());
+    for (const Isa isa : usable_isas())
+      for (const Precision precision : {Precision::kBF16, Precision::kInt8}) {
+        CAPTURE(isa_name(isa), precision_name(precision), options.embed_dim);
+        Session session(tiny.model(), {.threads = 2, .precision = precision, .isa = isa_name(isa)});
+        session.run(image.data(), 1, options.image, options.image, Output::kLogits);
+        const ResultView logits = session.output();
+        double both = 0, a = 0, b = 0;
+        for (size_t i = 0; i < expected.size(); ++i) {
+          const double v = logits.data[i];
+          both += v * expected[i], a += v * v, b += expected[i] * expected[i];
+        }
+        // Roundings are independent. One to bfloat16 changes a vector by 2^-9 / root 3 of its length, there are three a layer and
+        // eight layers in a row: root 24 of that is 5.5e-3, and the cosine loses half its square, 1.5e-5; thrice that is allowed.
+        // One to 7 bits over a range of six deviations changes it by 6 / 127 / root 12, twice a layer: 1.5e-3, the same way.
+        CHECK(both / std::sqrt(a * b) >= 1 - (precision == Precision::kBF16 ? 4.5e-5 : 4.5e-3));
+      }
+  }
+}
+
 TEST_CASE("the oneDNN backend runs whole passes and agrees with our own kernels", "[engine]") {
   const TinyOptions sizes[] = {{},
                                {.embed_dim = 36,

@@ -23,13 +23,16 @@ void delay(int thread, int step) noexcept {
     for (int64_t i = random.below(3000 + step); i > 0; --i) std::atomic_signal_fence(std::memory_order_seq_cst);
 }
 
-/// All of this CPU; under a sanitizer, where a run takes a hundred times as long, the best one.
-std::vector<Isa> tested_isas() {
+/// All of this CPU in all precisions; under a sanitizer, where a run takes a hundred times as long, the best one.
+std::vector<std::pair<Isa, Precision>> tested() {
+  std::vector<std::pair<Isa, Precision>> tested;
+  for (const Isa isa : usable_isas()) {
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return {usable_isas().back()};
-#else
-  return usable_isas();
+    if (isa != usable_isas().back()) continue;
 #endif
+    for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) tested.emplace_back(isa, precision);
+  }
+  return tested;
 }
 
 struct Pixels {
@@ -52,11 +55,11 @@ TEST_CASE("a ragged batch equals single runs bit for bit on any number of thread
   std::vector<PixelView> batch;
   for (const Pixels& image : images) batch.push_back(image.view);
 
-  for (const Isa isa : tested_isas())
+  for (const auto& [isa, precision] : tested())
     for (const Output want : {Output::kLogits, Output::kFeatures}) {
       std::vector<float> single;
       for (const PixelView& image : batch) {
-        Session session(tiny.model(), {.threads = 1, .isa = isa_name(isa)});
+        Session session(tiny.model(), {.threads = 1, .precision = precision, .isa = isa_name(isa)});
         session.run({&image, 1}, want);
         const ResultView r = session.output();
         single.insert(single.end(), r.data, r.data + r.shape.elements());
@@ -64,10 +67,14 @@ TEST_CASE("a ragged batch equals single runs bit for bit on any number of thread
       if (want == Output::kFeatures) REQUIRE(single.size() == (197 + 50 + 1 + 577) * 56);
       for (const int threads : {1, 2, 3, 7})
         for (const TeamKind team : {TeamKind::kOpenMp, TeamKind::kThreads}) {
-          CAPTURE(isa_name(isa), threads, static_cast<int>(team), static_cast<int>(want));
+          CAPTURE(isa_name(isa), precision_name(precision), threads, static_cast<int>(team), static_cast<int>(want));
           if (team == TeamKind::kOpenMp && default_team() != team) continue;  // a sanitizer that does not know OpenMP
-          Session session(tiny.model(),
-                          {.threads = threads, .isa = isa_name(isa), .team = team, .before_step = delay, .poison = true});
+          Session session(tiny.model(), {.threads = threads,
+                                         .precision = precision,
+                                         .isa = isa_name(isa),
+                                         .team = team,
+                                         .before_step = delay,
+                                         .poison = true});
           for (int run = 0; run < 2; ++run) {
             session.run(batch, want);
             const ResultView r = session.output();

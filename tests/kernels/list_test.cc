@@ -19,7 +19,7 @@ TEST_CASE("every kernel agrees with double precision on every instruction set of
 
 TEST_CASE("the instruction sets that did not run here are named", "[kernels]") {
 #if defined(__x86_64__)
-  for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512}) {
+  for (const Isa isa : {Isa::kSse2, Isa::kAvx2, Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16, Isa::kAmx}) {
     bool usable = false;
     for (const Isa found : usable_isas()) usable |= found == isa;
     if (!usable) WARN("skipped: this CPU does not have " << isa_name(isa));

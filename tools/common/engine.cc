@@ -41,14 +41,16 @@ Size parse_size(const Arguments& arguments) {
 
 Options parse_session_options(const Arguments& arguments) {
   const std::string precision = arguments.text("precision", "f32");
-  if (precision != "f32")
-    throw Failure(kUsage, arguments.named("precision") + " " + precision + ": this version computes in f32 only");
   const Size size = parse_size(arguments);
   Options options;
   options.threads = static_cast<int>(arguments.whole("threads", 0, kMostThreads, 0));
   options.backend = arguments.text("backend", "own") == "own" ? VIT_BACKEND_OWN : VIT_BACKEND_ONEDNN;
   // The library reads VIT_ISA itself, and names it where it makes no sense.
   if (arguments.named("isa") != "VIT_ISA") options.isa = arguments.text("isa", "");
+  options.precision = precision == "bf16"   ? VIT_PRECISION_BF16
+                      : precision == "int8" ? VIT_PRECISION_INT8
+                      : precision == "auto" ? VIT_PRECISION_AUTO
+                                            : VIT_PRECISION_F32;
   options.height = size.height;
   options.width = size.width;
   options.native = arguments.has("native");

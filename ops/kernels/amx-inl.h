@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of narrow operands on AMX: tiles of up to 16 rows x 64 bytes (Intel SDM vol. 1, chapter 18). A tile of weights is 16
+// steps of 16 columns, as they lie in a panel.
+#pragma once
+
+#include "ops/kernels/dot-inl.h"
+
+namespace vit {
+namespace {
+
+constexpr int kAmxRows = 16, kAmxColumns = 16, kAmxSteps = 16;
+
+/// Rows of the tiles. Tiles 0 and 1 are the sums of the first rows with two columns of tiles, 2 and 3 those of the second rows;
+/// 4 and 5 hold the rows' operands, 6 and 7 the weights.
+VIT_INLINE void configure(int first_rows, int second_rows) {
+  alignas(64) struct {
+    uint8_t palette = 1, start_row = 0, reserved[14] = {};
+    uint16_t bytes[16] = {64, 64, 64, 64, 64, 64, 64, 64};
+    uint8_t rows[16] = {};
+  } config;
+  const auto first = static_cast<uint8_t>(first_rows), second = static_cast<uint8_t>(second_rows > 0 ? second_rows : 1);
+  config.rows[0] = config.rows[1] = config.rows[4] = first;
+  config.rows[2] = config.rows[3] = config.rows[5] = second;
+  config.rows[6] = config.rows[7] = kAmxSteps;
+  // GCC's intrinsics do not say that they read memory.
+  __asm__ volatile("" ::: "memory");
+  _tile_loadconfig(&config);
+}
+
+template <class Dot, int Sum, int X, int W>
+VIT_INLINE void multiply_tiles() {
+  if constexpr (__is_same(Dot, Int8))
+    __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(Sum), "i"(X), "i"(W));
+  else
+    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(Sum), "i"(X), "i"(W));
+}
+
+/// Two tiles of columns, one or two of rows, summed over all steps; brings lines from `soon` to the level-2 cache as it goes.
+/// `sums`: rows `stride_bytes` apart.
+template <class Dot, bool kTwo>
+VIT_INLINE void amx_block(const uint8_t* x, int64_t x_stride, const uint8_t* w, int64_t steps, int first_rows, void* sums,
+                          int64_t stride_bytes, const uint8_t* soon, int64_t soon_lines) {
+  constexpr int64_t kRowBytes = 4 * kPanelColumns, kTileBytes = 4 * kAmxColumns;
+  _tile_zero(0);
+  _tile_zero(1);
+  if constexpr (kTwo) {
+    _tile_zero(2);
+    _tile_zero(3);
+  }
+  const int64_t turns = steps / kAmxSteps;
+  for (int64_t turn = 0, line = 0; turn < turns; ++turn, x += 4 * kAmxSteps, w += kAmxSteps * kRowBytes) {
+    _tile_loadd(4, x, x_stride);
+    _tile_loadd(6, w, kRowBytes);
+    multiply_tiles<Dot, 0, 4, 6>();
+    _tile_loadd(7, w + kTileBytes, kRowBytes);
+    multiply_tiles<Dot, 1, 4, 7>();
+    if constexpr (kTwo) {
+      _tile_loadd(5, x + first_rows * x_stride, x_stride);
+      multiply_tiles<Dot, 2, 5, 6>();
+      multiply_tiles<Dot, 3, 5, 7>();
+    }
+    for (const int64_t stop = soon_lines * (turn + 1) / turns; line < stop; ++line) __builtin_prefetch(soon + 64 * line, 0, 2);
+  }
+  auto* to = static_cast<uint8_t*>(sums);
+  _tile_stored(0, to, stride_bytes);
+  _tile_stored(1, to + kTileBytes, stride_bytes);
+  if constexpr (kTwo) {
+    _tile_stored(2, to + first_rows * stride_bytes, stride_bytes);
+    _tile_stored(3, to + first_rows * stride_bytes + kTileBytes, stride_bytes);
+  }
+}
+
+/// Blocks of up to 32 rows and 32 columns, so that each tile of operands is used twice. All blocks have the same number of rows:
+/// to configure tiles takes as long as ten multiplications. So the last one begins where it has that many, and what it computes
+/// again is left out.
+template <class Dot>
+VIT_INLINE void amx_product(const Product& p) {
+  assert(p.rows >= 1 && p.columns >= 1 && p.steps % kAmxSteps == 0);
+  using Sum = typename Dot::Sum;
+  constexpr int kColumns = 2 * kAmxColumns;
+  alignas(64) Sum sums[2 * kAmxRows * kColumns];
+  const int64_t blocks = (p.rows + 2 * kAmxRows - 1) / (2 * kAmxRows), panel_bytes = p.steps * kPanelColumns * 4;
+  const int rows = static_cast<int>((p.rows + blocks - 1) / blocks), first = rows > kAmxRows ? (rows + 1) / 2 : rows;
+  configure(first, rows - first);
+  // Nothing to do to the sums: they are the result.
+  const bool plain = __is_same(Sum, float) && p.store == ProductStore::kWrite && p.bias == nullptr && p.row_factor == nullptr &&
+                     p.activation == Activation::kNone;
+  const auto* panel = static_cast<const uint8_t*>(p.panels);
+  for (int64_t column = 0; column < p.columns; column += kColumns) {
+    if (column > 0 && column % kPanelColumns == 0) panel += panel_bytes;
+    const uint8_t* w = panel + 4 * (column % kPanelColumns);
+    // Half of the next panel, in shares.
+    const bool more = column - column % kPanelColumns + kPanelColumns < p.columns;
+    const int64_t lines = more ? panel_bytes / 128 : 0;
+    const uint8_t* soon = panel + panel_bytes + (column % kPanelColumns == 0 ? 0 : lines * 64);
+    const bool direct = plain && column + kColumns <= p.columns;
+    for (int64_t b = 0; b < blocks; ++b) {
+      const int64_t from = b * rows, at = from + rows <= p.rows ? from : p.rows - rows;
+      const auto* x = static_cast<const uint8_t*>(p.x) + at * p.x_stride;
+      void* to = direct ? static_cast<void*>(static_cast<float*>(p.y) + at * p.y_stride + column) : sums;
+      const int64_t stride = direct ? p.y_stride * 4 : kColumns * 4;
+      const int64_t line = lines * b / blocks, count = lines * (b + 1) / blocks - line;
+      if (rows > first)
+        amx_block<Dot, true>(x, p.x_stride, w, p.steps, first, to, stride, soon + 64 * line, count);
+      else
+        amx_block<Dot, false>(x, p.x_stride, w, p.steps, first, to, stride, soon + 64 * line, count);
+      if (direct) continue;
+      const int64_t again = from - at;
+      finish(p, {from, column, static_cast<int>(rows - again), kColumns}, sums + again * kColumns, kColumns);
+    }
+  }
+  _tile_release();
+}
+
+}  // namespace
+}  // namespace vit

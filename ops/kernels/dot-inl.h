@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+// Products of narrow operands in registers: accumulators of R rows x J vectors, one step (four bytes of each row, broadcast, and
+// four bytes of each column) at a time.
+#pragma once
+
+#include "ops/kernels/finish-inl.h"
+
+namespace vit {
+namespace {
+
+// ---- multiply-add of one step: four bytes of a row, broadcast, with four bytes of each column
+// -----------------------------------------
+
+#if defined(__AVX512F__)
+using Bits = __m512i;
+VIT_INLINE Bits load_bits(const uint8_t* p) { return _mm512_loadu_si512(p); }
+VIT_INLINE Bits broadcast(int32_t word) { return _mm512_set1_epi32(word); }
+VIT_INLINE void store_bits(void* p, Bits v) { _mm512_storeu_si512(p, v); }
+#elif defined(__AVX2__)
+using Bits = __m256i;
+VIT_INLINE Bits load_bits(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
+VIT_INLINE Bits broadcast(int32_t word) { return _mm256_set1_epi32(word); }
+VIT_INLINE void store_bits(void* p, Bits v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
+#else
+typedef int32_t Bits __attribute__((vector_size(16)));
+VIT_INLINE Bits load_bits(const uint8_t* p) {
+  Bits v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+VIT_INLINE Bits broadcast(int32_t word) { return Bits{word, word, word, word}; }
+VIT_INLINE void store_bits(void* p, Bits v) { memcpy(p, &v, sizeof v); }
+#endif
+
+/// u8 x s8, exact in s32.
+struct Int8 {
+  using Sum = int32_t;
+#if defined(__AVX512VNNI__)
+  static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) { return _mm512_dpbusd_epi32(sum, x, w); }
+#elif defined(__AVX512F__)
+  static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    return _mm512_add_epi32(sum, _mm512_madd_epi16(_mm512_maddubs_epi16(x, w), _mm512_set1_epi16(1)));
+  }
+#elif defined(__AVX2__)
+  static VIT_INLINE Bits zero() { return _mm256_setzero_si256(); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    return _mm256_add_epi32(sum, _mm256_madd_epi16(_mm256_maddubs_epi16(x, w), _mm256_set1_epi16(1)));
+  }
+#else
+  static VIT_INLINE Bits zero() { return Bits{}; }
+  /// Byte by byte of each lane: products of 8-bit numbers fit in 32 bits.
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    typedef uint32_t Unsigned __attribute__((vector_size(16)));
+    const Unsigned ux = reinterpret_cast<Unsigned>(x), uw = reinterpret_cast<Unsigned>(w);
+    const auto byte_of = [](Unsigned v, int i) { return v >> (8 * i) & 255; };
+#pragma GCC unroll 4
+    for (int i = 0; i < 4; ++i)
+      sum += reinterpret_cast<Bits>(byte_of(ux, i)) * (reinterpret_cast<Bits>(uw << (24 - 8 * i)) >> 24);
+    return sum;
+  }
+#endif
+};
+
+/// bfloat16 x bfloat16 in float32.
+struct BF16 {
+  using Sum = float;
+#if defined(__AVX512BF16__)
+  static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    return _mm512_castps_si512(
+        _mm512_dpbf16_ps(_mm512_castsi512_ps(sum), reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w)));
+  }
+#else
+  static VIT_INLINE Vec floats(Bits v) {
+#if defined(__AVX512F__)
+    return Vec(_mm512_castsi512_ps(v));
+#elif defined(__AVX2__)
+    return Vec(_mm256_castsi256_ps(v));
+#elif defined(__SSE2__)
+    return Vec(reinterpret_cast<__m128>(v));
+#else
+    return Vec(reinterpret_cast<float32x4_t>(v));
+#endif
+  }
+  static VIT_INLINE Bits bits(Vec v) {
+#if defined(__AVX512F__)
+    return _mm512_castps_si512(v);
+#elif defined(__AVX2__)
+    return _mm256_castps_si256(v);
+#elif defined(__SSE2__)
+    return reinterpret_cast<Bits>(static_cast<__m128>(v));
+#else
+    return reinterpret_cast<Bits>(static_cast<float32x4_t>(v));
+#endif
+  }
+  static VIT_INLINE Bits low(Bits v) {
+#if defined(__AVX512F__)
+    return _mm512_slli_epi32(v, 16);
+#elif defined(__AVX2__)
+    return _mm256_slli_epi32(v, 16);
+#else
+    return v << 16;
+#endif
+  }
+  static VIT_INLINE Bits high(Bits v) {
+#if defined(__AVX512F__)
+    return _mm512_and_si512(v, _mm512_set1_epi32(static_cast<int32_t>(0xffff0000)));
+#elif defined(__AVX2__)
+    return _mm256_and_si256(v, _mm256_set1_epi32(static_cast<int32_t>(0xffff0000)));
+#else
+    return v & static_cast<int32_t>(0xffff0000);
+#endif
+  }
+  static VIT_INLINE Bits zero() { return bits(Vec(0.0f)); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    return bits(mul_add(floats(high(x)), floats(high(w)), mul_add(floats(low(x)), floats(low(w)), floats(sum))));
+  }
+#endif
+};
+
+// ---- tiles in registers
+// ---------------------------------------------------------------------------------------------------------
+
+#if defined(__AVX512F__)
+constexpr int kDotRows = 6;
+#else
+constexpr int kDotRows = 4;
+#endif
+constexpr int kDotVectors = kPanelColumns / static_cast<int>(kLanes);
+
+/// R rows x J vectors, summed over all steps, of the panel at `w`; brings `soon_lines` lines from `soon` to the level-2 cache.
+template <class Dot, int R, int J>
+void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const uint8_t* soon, int64_t soon_lines) noexcept {
+  Bits acc[R][J];
+#pragma GCC unroll 6
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) acc[i][j] = Dot::zero();
+
+  const int64_t stride = p.x_stride;
+  const auto* x = static_cast<const uint8_t*>(p.x) + tile.row * stride;
+  const uint8_t* const soon_end = soon + 64 * soon_lines;
+  for (const uint8_t* const end = x + 4 * p.steps; x != end;) {
+    if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
+    soon += 64;
+    for (const uint8_t* const stop = x + 16; x != stop; x += 4, w += 4 * kPanelColumns) {
+      Bits weight[J];
+#pragma GCC unroll 4
+      for (int j = 0; j < J; ++j) weight[j] = load_bits(w + j * 4 * kLanes);
+#pragma GCC unroll 6
+      for (int i = 0; i < R; ++i) {
+        int32_t word;
+        memcpy(&word, x + i * stride, sizeof word);
+        const Bits value = broadcast(word);
+#pragma GCC unroll 4
+        for (int j = 0; j < J; ++j) acc[i][j] = Dot::add(acc[i][j], value, weight[j]);
+      }
+    }
+  }
+
+  alignas(64) typename Dot::Sum sums[R * J * kLanes];
+#pragma GCC unroll 6
+  for (int i = 0; i < R; ++i)
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) store_bits(sums + (i * J + j) * kLanes, acc[i][j]);
+  finish(p, tile, sums, J * kLanes);
+}
+
+using DotFunction = void (*)(const Product&, const TilePlace&, const uint8_t*, const uint8_t*, int64_t) noexcept;
+
+template <class Dot, int R = kDotRows, int J = kDotVectors>
+VIT_INLINE DotFunction dot_tile_for(int64_t rows, int64_t vectors) {
+  if constexpr (R > 1)
+    if (rows < R) return dot_tile_for<Dot, R - 1, J>(rows, vectors);
+  if constexpr (J > 1)
+    if (vectors < J) return dot_tile_for<Dot, R, J - 1>(rows, vectors);
+  return dot_tile<Dot, R, J>;
+}
+
+/// A panel stays in the cache while all rows pass, in tiles as equal as they can be; each brings its share of the next panel.
+template <class Dot>
+VIT_INLINE void dot_product(const Product& p) {
+  assert(p.rows >= 1 && p.columns >= 1 && p.steps % 16 == 0);
+  const int64_t tiles = (p.rows + kDotRows - 1) / kDotRows, panel_bytes = p.steps * kPanelColumns * 4;
+  const auto* w = static_cast<const uint8_t*>(p.panels);
+  for (int64_t column = 0; column < p.columns; column += kPanelColumns, w += panel_bytes) {
+    const int64_t left = p.columns - column, vectors = left < kPanelColumns ? (left + kLanes - 1) / kLanes : kDotVectors;
+    const int64_t soon_lines = left > kPanelColumns ? panel_bytes / 64 : 0;
+    for (int64_t t = 0, row = 0; t < tiles; ++t) {
+      const int64_t end = p.rows * (t + 1) / tiles, first = soon_lines * t / tiles, last = soon_lines * (t + 1) / tiles;
+      const TilePlace tile{row, column, static_cast<int>(end - row), static_cast<int>(vectors * kLanes)};
+      dot_tile_for<Dot>(end - row, vectors)(p, tile, w, w + panel_bytes + 64 * first, last - first);
+      row = end;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace vit

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// Rows as narrow operands.
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+
+#include "quant/precision.h"
+#include "tests/kernels/checks.h"
+#include "tests/support/guarded.h"
+#include "tests/support/random.h"
+
+namespace vit {
+namespace {
+
+constexpr int64_t kSizes[] = {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 192, 200, 1000};
+
+RowScale scale_behind(const uint8_t* row, int64_t n) {
+  RowScale scale;
+  std::memcpy(&scale, row + operand_bytes(Precision::kInt8, n), sizeof scale);
+  return scale;
+}
+
+}  // namespace
+
+void check_quantise_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes)
+    for (const float shift : {0.0f, 5.0f, -300.0f}) {
+      CAPTURE(n, shift);
+      Random random(static_cast<uint64_t>(n));
+      Guarded<float> x(random.normals(n, 3), 1);
+      for (int64_t i = 0; i < n; ++i) x[i] += shift;
+      Guarded<uint8_t> y(operand_bytes(Precision::kInt8, n) + static_cast<int64_t>(sizeof(RowScale)), 5);
+      kernels.quantise_row(x.data(), n, y.data());
+      CHECK(y.guards_intact());
+      const RowScale row = scale_behind(y.data(), n);
+      const auto [low, high] = std::minmax_element(x.data(), x.data() + n);
+      const double range = std::max(0.0f, *high) - std::min(0.0f, *low);
+      CHECK_NEAR(row.scale, range / kernels.levels, 4 * kEpsilon * range);
+      CHECK(row.zero_point == std::nearbyint(row.zero_point));
+      for (int64_t i = 0; i < n; ++i) {
+        CHECK(y[i] <= kernels.levels);
+        // Half a step; at the ends half a step more, where the zero point's own rounding cuts.
+        CHECK_NEAR(row.scale * (y[i] - row.zero_point), x[i], row.scale * (1 + 1e-4));
+      }
+      for (int64_t i = n; i < operand_bytes(Precision::kInt8, n); ++i) CHECK(y[i] == 0);
+    }
+
+  std::vector<float> zeros(40);
+  std::vector<uint8_t> y(64 + sizeof(RowScale));
+  kernels.quantise_row(zeros.data(), 40, y.data());
+  CHECK(std::count(y.begin(), y.begin() + 64, 0) == 64);
+  CHECK(std::isfinite(1 / scale_behind(y.data(), 40).scale));
+  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+    for (const size_t at : {size_t{0}, size_t{17}, size_t{39}}) {
+      std::vector<float> x(40, 1.0f);
+      x[at] = bad;
+      kernels.quantise_row(x.data(), 40, y.data());
+      CHECK(std::isnan(scale_behind(y.data(), 40).scale));
+    }
+}
+
+void check_bf16_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(static_cast<uint64_t>(n) + 50);
+    Guarded<float> x(random.normals(n, 100), 1);
+    x[0] = 1.00390625f;               // halfway between two, the lower one even
+    if (n > 1) x[1] = 1.01171875f;    // halfway, the upper one even
+    if (n > 2) x[2] = 3.3961775e38f;  // rounds to infinity
+    if (n > 16) x[16] = NAN;
+    Guarded<uint16_t> y(operand_bytes(Precision::kBF16, n) / 2, 3);
+    kernels.bf16_row(x.data(), n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) {
+      if (std::isnan(x[i]))
+        CHECK(std::isnan(from_bf16(y[i])));
+      else
+        CHECK(y[i] == to_bf16(x[i]));
+    }
+    CHECK(from_bf16(y[0]) == 1.0f);
+    if (n > 1) CHECK(from_bf16(y[1]) == 1.015625f);
+    for (int64_t i = n; i < y.size(); ++i) CHECK(y[i] == 0);
+  }
+}
+
+void check_softmax_bf16_row(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(8);
+    const float scale = 0.3f;
+    Guarded<float> x(random.normals(n, 20), 1);
+    Guarded<uint16_t> y(operand_bytes(Precision::kBF16, n) / 2, 3);
+    const float sum = kernels.softmax_bf16_row(x.data(), scale, n, y.data());
+    CHECK(y.guards_intact());
+    const double top = *std::max_element(x.data(), x.data() + n);
+    double total = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const double e = std::exp(scale * (x[i] - top));
+      total += e;
+      // Half a unit in bfloat16's last place, and exp2_coarse's 7.5e-5; below, bfloat16 may flush denormal numbers.
+      CHECK_NEAR(from_bf16(y[i]), e, e * (0x1p-8 + 1.5e-4) + 1.2e-38);
+    }
+    CHECK_NEAR(sum, total, total * 1.5e-4);
+    for (int64_t i = n; i < y.size(); ++i) CHECK(y[i] == 0);
+  }
+}
+
+void check_interleave_rows(const KernelTable& kernels) {
+  for (const int64_t n : kSizes) {
+    Random random(3);
+    std::vector<uint16_t> even(static_cast<size_t>(n)), odd(static_cast<size_t>(n));
+    for (auto* row : {&even, &odd})
+      for (uint16_t& v : *row) v = static_cast<uint16_t>(random.bits());
+    Guarded<uint16_t> y(2 * n, 1);
+    kernels.interleave_rows(even.data(), odd.data(), n, y.data());
+    CHECK(y.guards_intact());
+    for (int64_t i = 0; i < n; ++i) {
+      CHECK(y[2 * i] == even[static_cast<size_t>(i)]);
+      CHECK(y[2 * i + 1] == odd[static_cast<size_t>(i)]);
+    }
+  }
+}
+
+}  // namespace vit
