@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstring>
+#include <vector>
 
 #include "ops/kernel_table.h"
 #include "ops/step.h"
@@ -41,10 +42,19 @@ struct OperandsStep final : Step {
   Precision precision = Precision::kF32;
   BufferRef x, y;
   int64_t channels = 0;
+  std::vector<float> factors = {};  ///< of each channel; empty: ones
 
+  int64_t scratch_floats(int64_t) const override { return static_cast<int64_t>(factors.size()); }
   void run(const Pass& pass) const noexcept override {
     pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) make_operands(*kernels, precision, pass.row(x, r), channels, pass.row(y, r));
+      for (int64_t r = begin; r < end; ++r) {
+        const float* from = pass.row(x, r);
+        if (!factors.empty()) {
+          kernels->scale_row(from, factors.data(), channels, pass.scratch);
+          from = pass.scratch;
+        }
+        make_operands(*kernels, precision, from, channels, pass.row(y, r));
+      }
     });
   }
 };

@@ -17,9 +17,9 @@ namespace {
 
 class Compiler {
  public:
-  Compiler(const Model& model, const PlanOptions& options) : graph_(model.graph()), options_(options) {
-    maker_ = options.backend == Backend::kOwn ? make_own_steps(model, options) : make_onednn_steps(model, options);
-    plan_.backend = options.backend;
+  Compiler(const Model& model, const PlanOptions& options, StepMaker& maker)
+      : graph_(model.graph()), options_(options), maker_(&maker) {
+    plan_.backend = options.backend, plan_.precision = options.precision, plan_.policy = options.policy;
   }
 
   Plan run() {
@@ -219,7 +219,7 @@ class Compiler {
     const BufferRef x = buffer_of(input);
     if (format_[static_cast<size_t>(input)] == wanted) return x;
     const BufferRef y = buffer_for(node(input).domain, operand_floats(wanted, node(input).channels));
-    add(maker_->operands(wanted, node(input).channels, x, y), input, {own(x)}, {y.id}, work(input));
+    add(maker_->operands(node(input), wanted, x, y), input, {own(x)}, {y.id}, work(input));
     return y;
   }
   /// The linear layer has read `x`, which operand() gave.
@@ -374,7 +374,7 @@ class Compiler {
 
   const Graph& graph_;
   const PlanOptions& options_;
-  std::unique_ptr<StepMaker> maker_;
+  StepMaker* maker_;
   Plan plan_;
   std::vector<int> kept_;
   std::vector<NodeDemand> demand_;
@@ -404,6 +404,11 @@ bool can_tap(const Graph& graph, int node) {
   }
 }
 
-Plan compile(const Model& model, const PlanOptions& options) { return Compiler(model, options).run(); }
+Plan compile(const Model& model, const PlanOptions& options, StepMaker& maker) { return Compiler(model, options, maker).run(); }
+
+Plan compile(const Model& model, const PlanOptions& options) {
+  const auto maker = options.backend == Backend::kOwn ? make_own_steps(model, options) : make_onednn_steps(model, options);
+  return compile(model, options, *maker);
+}
 
 }  // namespace vit

@@ -38,6 +38,13 @@ std::shared_ptr<const Model> Model::untrained(const std::string& architecture) {
   return read(architecture, std::move(files), architecture);
 }
 
+std::shared_ptr<const QuantPolicy> Model::policy(const std::string& isa, const std::function<QuantPolicy()>& make) const {
+  const std::lock_guard lock(policy_mutex_);
+  std::shared_ptr<const QuantPolicy>& known = policies_[isa];
+  if (!known) known = std::make_shared<const QuantPolicy>(make());
+  return known;
+}
+
 std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files, const std::string& architecture) {
   BuiltModel built;
   if (architecture.empty()) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "quant/policy.h"
 #include "runtime/graph.h"
 #include "runtime/image/recipe.h"
 #include "runtime/packed_weights.h"
@@ -57,6 +58,8 @@ class Model {
   const WeightStore& weights() const { return *weights_; }
   /// Weights packed for kernels, shared by all plans of this model. Thread-safe.
   PackCache& packs() const { return *packs_; }
+  /// What calibration decided for a kernel table, kept for the next session. Thread-safe.
+  std::shared_ptr<const QuantPolicy> policy(const std::string& isa, const std::function<QuantPolicy()>& make) const;
 
  private:
   static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const std::string& architecture);
@@ -66,6 +69,8 @@ class Model {
   Graph graph_;
   std::unique_ptr<WeightStore> weights_;
   std::unique_ptr<PackCache> packs_ = std::make_unique<PackCache>();
+  mutable std::mutex policy_mutex_;
+  mutable std::map<std::string, std::shared_ptr<const QuantPolicy>> policies_;
 };
 
 }  // namespace vit

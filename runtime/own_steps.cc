@@ -24,9 +24,11 @@ class OwnSteps final : public StepMaker {
     // One row an image costs little in any precision, and the classifier is where errors show.
     return linear.domain == Domain::kImages && options_.precision == Precision::kInt8 ? kept() : options_.precision;
   }
-  std::unique_ptr<Step> operands(Precision precision, int64_t channels, BufferRef x, BufferRef y) override {
+  std::unique_ptr<Step> operands(const Node& value, Precision precision, BufferRef x, BufferRef y) override {
     auto step = make<OperandsStep>(precision == Precision::kInt8 ? "quantise" : "round");
-    step->precision = precision, step->channels = channels, step->x = x, step->y = y;
+    step->precision = precision, step->channels = value.channels, step->x = x, step->y = y;
+    if (const auto* divisor = moved_from(value); divisor != nullptr && precision == Precision::kInt8)
+      for (const float factor : *divisor) step->factors.push_back(1 / factor);
     return step;
   }
 
@@ -61,7 +63,8 @@ class OwnSteps final : public StepMaker {
   std::unique_ptr<Step> layer_norm(const Node& node, Precision operands, BufferRef x, BufferRef y) override {
     auto step = make<LayerNormStep>("row" + as(operands));
     step->x = x, step->y = y, step->channels = node.channels, step->eps = node.eps, step->operands = operands;
-    step->gamma = divided(node, node.norm.gamma), step->beta = divided(node, node.norm.beta);
+    const auto* divisor = operands == Precision::kInt8 ? moved_from(node) : nullptr;
+    step->gamma = divided(node.norm.gamma, divisor), step->beta = divided(node.norm.beta, divisor);
     return step;
   }
   std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) override {
@@ -142,13 +145,16 @@ class OwnSteps final : public StepMaker {
       }
     return packed(key, [&] { return pack_node(node, model_.weights(), kind, panel(), factor); });
   }
-  /// A norm's vector, divided by what the policy has moved into the weights behind it.
-  std::shared_ptr<const Buffer<float>> divided(const Node& norm, const Tensor& vector) const {
+  /// What the policy has moved from a norm's value into the weights behind it; null when nothing.
+  const std::vector<float>* moved_from(const Node& value) const {
+    if (!options_.policy) return nullptr;
+    const auto found = options_.policy->norm_divisor.find(value.name);
+    return found == options_.policy->norm_divisor.end() ? nullptr : &found->second;
+  }
+  std::shared_ptr<const Buffer<float>> divided(const Tensor& vector, const std::vector<float>* divisor) const {
     auto floats = padded_floats(vector, panel());
-    if (!options_.policy) return floats;
-    const auto found = options_.policy->norm_divisor.find(norm.name);
-    if (found == options_.policy->norm_divisor.end()) return floats;
-    for (size_t c = 0; c < found->second.size(); ++c) floats->data()[c] /= found->second[c];
+    if (divisor != nullptr)
+      for (size_t c = 0; c < divisor->size(); ++c) floats->data()[c] /= (*divisor)[c];
     return floats;
   }
 

@@ -58,19 +58,24 @@ PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int6
   const Tensor& weight = node.linear.weight[0];
   const int64_t out = weight.shape[0], in = weight.shape.elements() / out, cells = in / 3;
   std::vector<float> bias(static_cast<size_t>(out)), channel_row(static_cast<size_t>(in));
+  std::vector<int8_t> quantised(static_cast<size_t>(in));
   stacked_bias(node.linear, bias.data());
   PackedLinear packed = pack_linear(
       precision, in, out, panel,
       [&](int64_t first, int64_t count, float* to) {
         for (int64_t o = first; o < first + count; ++o, to += in) {
           weight.to_float(o * in, in, channel_row.data());
-          double shift = 0;
           for (int64_t c = 0; c < 3; ++c)
-            for (int64_t cell = 0; cell < cells; ++cell) {
-              const double w = channel_row[static_cast<size_t>(c * cells + cell)];
-              to[cell * 3 + c] = static_cast<float>(w * normalisation.scale[c]);
-              shift += w * normalisation.shift[c];
-            }
+            for (int64_t cell = 0; cell < cells; ++cell)
+              to[cell * 3 + c] = static_cast<float>(channel_row[static_cast<size_t>(c * cells + cell)] * normalisation.scale[c]);
+          // The shift belongs to the weights as they are stored: with the exact ones the rounding of 8-bit weights would meet the
+          // pixels' mean, which is larger than what is told by them.
+          double shift = 0;
+          const float step = precision == Precision::kInt8 ? quantise_channel(to, in, quantised.data()) : 0;
+          for (int64_t k = 0; k < in; ++k) {
+            const double w = precision == Precision::kInt8 ? double{step} * quantised[static_cast<size_t>(k)] : double{to[k]};
+            shift += w / normalisation.scale[k % 3] * normalisation.shift[k % 3];
+          }
           bias[static_cast<size_t>(o)] = static_cast<float>(bias[static_cast<size_t>(o)] + shift);
         }
       },

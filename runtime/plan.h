@@ -60,6 +60,8 @@ struct Plan {
   int64_t key_rows_multiple = 1;               ///< an image's rows in key and value buffers are rounded up to this
   const PositionWeights* positions = nullptr;  ///< null: none
   Backend backend = Backend::kOwn;
+  Precision precision = Precision::kF32;
+  std::shared_ptr<const QuantPolicy> policy;
   int64_t weight_bytes = 0;  ///< packed, those shared with other plans of the model too
   int stages = 1;            ///< lists of rows: 1 + the number of token selections
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "ops/core/error.h"
+#include "runtime/calibrate.h"
 #include "runtime/describe.h"
 #include "runtime/executor.h"
 
@@ -23,6 +24,8 @@ struct Session::State {
   std::vector<BatchImage> batch;
 
   Executor& executor(Output want, bool pixels);
+  std::shared_ptr<const QuantPolicy> policy();
+  QuantPolicy calibrate();
   const float* positions_for(const Plan& plan, const BatchImage& image);
   BatchImage image_of(const Plan& plan, int64_t height, int64_t width) const;
   void run(Executor& executor, Output want);
@@ -35,12 +38,48 @@ Executor& Session::State::executor(Output want, bool pixels) {
     Plan plan = compile(*model, {.kernels = &kernels(isa),
                                  .backend = options.backend,
                                  .precision = options.precision,
+                                 .policy = policy(),
                                  .want = want,
                                  .pixels = pixels,
                                  .taps = options.taps});
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
   return *known;
+}
+
+std::shared_ptr<const QuantPolicy> Session::State::policy() {
+  if (options.precision != Precision::kInt8) return nullptr;
+  return model->policy(isa_name(isa), [&] { return calibrate(); });
+}
+
+/// One thread, one picture of the model's own size, in float32.
+QuantPolicy Session::State::calibrate() {
+  const ModelConfig& config = model->config();
+  const Graph& graph = model->graph();
+  const bool classifier = graph.output(Output::kLogits) >= 0, pixels = config.channels == 3;
+  // As a tap the features are wanted of all rows, so that the last block is tried on more than the class token.
+  const Node& features = graph.nodes()[static_cast<size_t>(graph.output(Output::kFeatures))];
+  const PlanOptions plan_options{.kernels = &kernels(isa),
+                                 .want = classifier ? Output::kLogits : Output::kEmbedding,
+                                 .pixels = pixels,
+                                 .taps = {features.name}};
+  CalibratingSteps steps(*model, plan_options, kDefaultMinCosine);
+  Executor pass(compile(*model, plan_options, steps), 1, RunHooks{});
+  const std::vector<uint8_t> picture = seeded_picture(config.image_height, config.image_width);
+  std::vector<float> planes;
+  BatchImage image = image_of(pass.plan(), config.image_height, config.image_width);
+  image.run.index = image.run.result_row = 0;
+  image.run.positions = positions_for(pass.plan(), image);
+  image.run.pixels = {picture.data(), config.image_height, config.image_width, config.image_width * 3};
+  if (!pixels) {  // -1 .. 1, the first channel's pattern for all
+    for (int64_t c = 0; c < config.channels; ++c)
+      for (size_t i = 0; i < picture.size(); i += 3) planes.push_back(static_cast<float>(picture[i]) / 127.5f - 1);
+    image.run.planes = planes.data();
+    image.run.plane_height = config.image_height, image.run.plane_width = config.image_width;
+  }
+  pass.prepare({image});
+  pass.run(*team);
+  return steps.policy();
 }
 
 /// The table as it is stored, or interpolated as the container does it; kept for the next image of this grid.
@@ -167,6 +206,7 @@ Shape Session::output_shape(Output want, int64_t batch, int64_t height, int64_t 
 const Model& Session::model() const { return *state_->model; }
 int Session::threads() const { return state_->threads; }
 Isa Session::isa() const { return state_->isa; }
+Backend Session::backend() const { return state_->options.backend; }
 
 Session::Counters Session::counters() const {
   if (state_->last == nullptr) return {};

@@ -62,6 +62,7 @@ class Session {
   const Model& model() const;
   int threads() const;
   Isa isa() const;
+  Backend backend() const;
 
   /// Counters of the last run, for tests and `info`.
   struct Counters {

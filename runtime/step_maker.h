@@ -33,8 +33,8 @@ class StepMaker {
     (void)linear;
     return Precision::kF32;
   }
-  virtual std::unique_ptr<Step> operands(Precision precision, int64_t channels, BufferRef x, BufferRef y) {
-    (void)precision, (void)channels, (void)x, (void)y;
+  virtual std::unique_ptr<Step> operands(const Node& value, Precision precision, BufferRef x, BufferRef y) {
+    (void)value, (void)precision, (void)x, (void)y;
     return nullptr;  // float32 needs none
   }
 
@@ -64,6 +64,9 @@ class StepMaker {
 std::unique_ptr<StepMaker> make_own_steps(const Model& model, const PlanOptions& options);
 /// Throws Error(kUnsupported) in a build without oneDNN.
 std::unique_ptr<StepMaker> make_onednn_steps(const Model& model, const PlanOptions& options);
+
+/// compile() with the steps of `maker`, which has to outlive the plan if its steps say so.
+Plan compile(const Model& model, const PlanOptions& options, StepMaker& maker);
 
 /// Steps that both backends share: oneDNN has no primitive for them. They run on the plan's kernels.
 std::unique_ptr<Step> make_rms_norm(const Node& node, const KernelTable& kernels, BufferRef x, BufferRef y);

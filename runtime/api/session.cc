@@ -114,6 +114,11 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
   });
 }
 
+vit_precision vit_session_auto_precision(const vit_session* session) {
+  if (session == nullptr) return VIT_PRECISION_F32;
+  return static_cast<vit_precision>(vit::fastest_precision(session->session.backend(), session->session.isa()));
+}
+
 void vit_session_free(vit_session* session) { delete session; }
 
 vit_status vit_run(vit_session* session, const float* input, size_t batch, size_t height, size_t width, vit_output want,

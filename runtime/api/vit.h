@@ -161,6 +161,8 @@ typedef struct vit_session_options {
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);
+/** What VIT_PRECISION_AUTO is, or would be, in this session. */
+VIT_API vit_precision vit_session_auto_precision(const vit_session* session);
 /** NULL is allowed. */
 VIT_API void vit_session_free(vit_session* session);
 

@@ -213,6 +213,9 @@ class Session {
     handle_.reset(session);
   }
 
+  /// What VIT_PRECISION_AUTO is, or would be, here.
+  vit_precision auto_precision() const { return vit_session_auto_precision(c()); }
+
   /// The `top_k` most probable labels; all of them unless told.
   Classes classify(const Image& image, std::size_t top_k = SIZE_MAX) {
     return classify(std::vector<Image>{image}, top_k).front();

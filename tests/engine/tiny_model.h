@@ -13,6 +13,7 @@ namespace vit {
 struct TinyOptions {
   int64_t embed_dim = 48, num_heads = 2, depth = 3, mlp_dim = 100, patch = 8, image = 32, labels = 7;
   std::string activation = "gelu";
+  float outlier = 1;  ///< channel 3 of each block's norms is so many times the rest, and the weights behind it so much smaller
 };
 
 /// A ViTForImageClassification and the bytes that it stands in.

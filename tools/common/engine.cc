@@ -89,4 +89,14 @@ Session open_session(const Model& model, const Options& options) {
   }
 }
 
+void tell_about_precision(const Arguments& arguments, const Session& session) {
+  if (arguments.has("quiet")) return;
+  const std::string asked = arguments.text("precision", "f32");
+  const bool narrow = session.auto_precision() == VIT_PRECISION_BF16;
+  if (asked == "auto")
+    complain(narrow ? "--precision auto: bf16, which this CPU multiplies faster than f32"
+                    : "--precision auto: f32, since this CPU does not multiply bf16; int8 may be faster and is less exact");
+  if (asked == "bf16" && !narrow) complain("--precision bf16: this CPU does not multiply bf16, so it is computed in f32, slower");
+}
+
 }  // namespace vit::tool

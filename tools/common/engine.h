@@ -28,4 +28,7 @@ Model open_model(const Arguments& arguments, Untrained untrained = Untrained::kR
 /// Throws Failure(kUsage) where the options ask for what does not exist, else Failure(kModel).
 Session open_session(const Model& model, const Options& options);
 
+/// On standard error, unless --quiet: what --precision auto has chosen, or that bf16 is slow on this CPU.
+void tell_about_precision(const Arguments& arguments, const Session& session);
+
 }  // namespace vit::tool

@@ -196,6 +196,7 @@ int run_images(const Arguments& arguments) {
     throw Failure(kUsage, arguments.text("model", "") + ": this model has no classifier; `vit-infer embed` gives its embeddings");
   if (arguments.has("labels")) request.labels = read_labels(arguments.text("labels", ""), info.num_labels);
   Session session = open_session(model, options);
+  tell_about_precision(arguments, session);
   tell_about_model(arguments, request, info, options);
 
   const auto writer =

@@ -67,6 +67,7 @@ int run_tensors(const Arguments& arguments) {
   if (want == VIT_OUTPUT_LOGITS && info.num_labels == 0)
     throw Failure(kUsage, arguments.text("model", "") + ": this model has no classifier; --want features or --want embedding");
   Session session = open_session(model, options);
+  tell_about_precision(arguments, session);
   NpyWriter writer(output, NpyType::kFloat32);
   remember_interrupts();
   try {

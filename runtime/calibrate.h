@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: Apache-2.0
+// Decides layer by layer what 8 bits are enough for: one seeded picture goes through the model in float32, and each linear layer
+// is tried in 8 bits on what comes to it. No picture of a user is ever needed.
+#pragma once
+
+#include <exception>
+#include <memory>
+#include <vector>
+
+#include "quant/policy.h"
+#include "runtime/step_maker.h"
+
+namespace vit {
+
+/// Makes the steps of the float32 pass. Only one layer's float32 weights exist at a time: a linear step packs them when it runs,
+/// tries the layer, and frees them.
+class CalibratingSteps final : public StepMaker {
+ public:
+  /// `options` are those of the pass, in float32.
+  CalibratingSteps(const Model& model, const PlanOptions& options, double min_cosine);
+
+  /// After the pass. Throws what a step met (Error(kMemory)).
+  QuantPolicy policy();
+
+  int64_t stride(int64_t channels) const override { return own_->stride(channels); }
+  bool has_heads() const override { return own_->has_heads(); }
+  std::unique_ptr<Step> patches(const Node& tokens, const Node& patches, int64_t image_channels, PatchPositions positions,
+                                BufferRef y) override {
+    return own_->patches(tokens, patches, image_channels, positions, y);
+  }
+  std::unique_ptr<Step> linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) override;
+  std::unique_ptr<Step> layer_norm(const Node& node, Precision operands, BufferRef x, BufferRef y) override {
+    return own_->layer_norm(node, operands, x, y);
+  }
+  std::unique_ptr<Step> activation(const Node& node, BufferRef x, BufferRef y) override { return own_->activation(node, x, y); }
+  std::unique_ptr<Step> gated_activation(const Node& node, BufferRef x, BufferRef y) override {
+    return own_->gated_activation(node, x, y);
+  }
+  std::unique_ptr<Step> scale(const Node& node, BufferRef x, BufferRef y) override { return own_->scale(node, x, y); }
+  std::unique_ptr<Step> add(const Node& node, BufferRef a, BufferRef b, BufferRef y) override { return own_->add(node, a, b, y); }
+  HeadLayout head_layout(const Node& attention) const override { return own_->head_layout(attention); }
+  std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries,
+                            BufferRef x) override;
+  std::unique_ptr<Step> pack_heads(const Node& attention, const HeadBuffers& heads, BufferRef x) override {
+    return own_->pack_heads(attention, heads, x);
+  }
+  std::unique_ptr<Step> attention(const Node& node, const HeadBuffers& heads, BufferRef y) override {
+    return own_->attention(node, heads, y);
+  }
+  std::unique_ptr<Step> plain_attention(const Node& node, BufferRef qkv, BufferRef y) override {
+    return own_->plain_attention(node, qkv, y);
+  }
+
+ private:
+  class TriedStep;
+  std::unique_ptr<Step> tried(const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make);
+  void try_layer(const Node& node, const Pass& pass, BufferRef x, int64_t begin, int64_t end);
+  const Node* movable_norm(const Node& linear) const;
+
+  const Model& model_;
+  const PlanOptions& options_;
+  double min_cosine_;
+  std::unique_ptr<StepMaker> own_;
+  QuantPolicy policy_;
+  std::exception_ptr failure_;
+};
+
+/// A picture that has something of photos: random fields of five sizes, the larger the stronger. [height, width, 3], the same for
+/// everybody.
+std::vector<uint8_t> seeded_picture(int64_t height, int64_t width);
+
+}  // namespace vit
