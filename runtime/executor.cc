@@ -97,27 +97,27 @@ void Executor::reserve_memory() {
   int64_t total = 0;
   for (const BatchImage& image : batch_) total += image.rows;
   if (rows > max_rows_ || slots > slots_) {
-    max_rows_ = std::max(rows, max_rows_), slots_ = std::max(slots, slots_);
-    max_key_rows_ = round_up(max_rows_, plan_.key_rows_multiple);
+    const int64_t most_rows = std::max(rows, max_rows_), most_slots = std::max(slots, slots_);
+    max_rows_ = slots_ = 0;  // where memory runs out below, the next run reserves everything anew
     std::vector<int64_t> offsets;
-    const int64_t floats = place_buffers(max_rows_, slots_, &offsets);
+    const int64_t floats = place_buffers(most_rows, most_slots, &offsets);
     arena_ = Buffer<float>();  // freed before the larger one is asked for
     arena_ = Buffer<float>(floats);
     for (size_t b = 0; b < plan_.buffers.size(); ++b)
       if (row_count(plan_.buffers[b].kind, 1, 1, 1) > 0) buffers_[b] = arena_.data() + offsets[b];
-    tokens_ = Buffer<TokenInfo>(max_rows_ * slots_ * plan_.stages);
+    tokens_ = Buffer<TokenInfo>(most_rows * most_slots * plan_.stages);
     token_lists_.clear();
-    for (int stage = 0; stage < plan_.stages; ++stage) token_lists_.push_back(tokens_.data() + stage * max_rows_ * slots_);
-    scratch_floats_ = scratch_for(max_rows_);
+    for (int stage = 0; stage < plan_.stages; ++stage) token_lists_.push_back(tokens_.data() + stage * most_rows * most_slots);
+    scratch_floats_ = scratch_for(most_rows);
     scratch_ = Buffer<float>(scratch_floats_ * threads_);
+    max_rows_ = most_rows, slots_ = most_slots;
+    max_key_rows_ = round_up(max_rows_, plan_.key_rows_multiple);
   }
   const auto images = static_cast<int64_t>(batch_.size());
   if (total > result_rows_ || images > result_images_) {
-    result_rows_ = std::max(total, result_rows_), result_images_ = std::max(images, result_images_);
+    const int64_t most_rows = std::max(total, result_rows_), most_images = std::max(images, result_images_);
     int64_t floats = 0;
-    const auto size = [&](const PlanResult& r) {
-      return r.channels * (r.domain == Domain::kImages ? result_images_ : result_rows_);
-    };
+    const auto size = [&](const PlanResult& r) { return r.channels * (r.domain == Domain::kImages ? most_images : most_rows); };
     for (const PlanResult& r : plan_.results) floats += round_up(size(r), 16);
     results_ = Buffer<float>(floats);
     float* at = results_.data();
@@ -125,6 +125,7 @@ void Executor::reserve_memory() {
       buffers_[static_cast<size_t>(r.buffer.id)] = at;
       at += round_up(size(r), 16);
     }
+    result_rows_ = most_rows, result_images_ = most_images;
   }
 }
 

@@ -95,9 +95,10 @@ const float* Session::State::positions_for(const Plan& plan, const BatchImage& i
     p.table.to_float(p.first_row * channels, cells * channels, original.data());
     if (stored) {
       table = std::move(original);
-    } else {
-      table.resize(static_cast<size_t>(gh * gw * channels));
-      interpolate_positions(original.data(), p.grid_height, p.grid_width, channels, p.rule, gh, gw, table.data());
+    } else {  // complete before it is kept: memory may run out
+      std::vector<float> made(static_cast<size_t>(gh * gw * channels));
+      interpolate_positions(original.data(), p.grid_height, p.grid_width, channels, p.rule, gh, gw, made.data());
+      table = std::move(made);
     }
   }
   return table.data();
@@ -142,6 +143,7 @@ void Session::run(std::span<const PixelView> images, Output want) {
   VIT_CHECK(channels == 3, Code::kArgument, "this model expects ", channels,
             " channels; pictures have 3: run it on a float input");
   Executor& executor = state_->executor(want, true);
+  state_->last = nullptr;  // until this run is done
   state_->batch.clear();
   for (const PixelView& pixels : images) {
     BatchImage image = state_->image_of(executor.plan(), pixels.height, pixels.width);
@@ -155,6 +157,7 @@ void Session::run(std::span<const PixelView> images, Output want) {
 void Session::run(const float* input, int64_t batch, int64_t height, int64_t width, Output want) {
   VIT_CHECK(batch > 0, Code::kArgument, "a run: expected at least one image, got none");
   Executor& executor = state_->executor(want, false);
+  state_->last = nullptr;  // until this run is done
   state_->batch.clear();
   for (int64_t i = 0; i < batch; ++i) {
     BatchImage image = state_->image_of(executor.plan(), height, width);

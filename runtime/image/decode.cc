@@ -2,6 +2,7 @@
 #include "runtime/image/decode.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <string_view>
 
 #include "ops/core/checked.h"
@@ -77,7 +78,7 @@ bool is_pnm(Bytes file) {
          (file[2] == ' ' || (file[2] >= '\t' && file[2] <= '\r') || file[2] == '#');
 }
 
-Pixels decode_upright(const DecodeJob& job) {
+Pixels decode_as_stored(const DecodeJob& job) {
   VIT_CHECK(!job.file.empty(), Code::kImage, job.name, ": expected an image, the file is empty");
   const std::string_view text = head(job.file);
   if (looks_like_tga(job.file))
@@ -93,6 +94,17 @@ Pixels decode_upright(const DecodeJob& job) {
   if (is_pnm(job.file)) return decode_pnm(job);
   throw Error(Code::kImage, str(job.name, ": expected a JPEG, PNG, WebP, BMP, PNM or TGA image, found ",
                                 found.empty() ? describe(job.file) : found));
+}
+
+/// The libraries call a file damaged when memory runs out deep inside them; errno still knows.
+Pixels decode_or_refuse(const DecodeJob& job) {
+  errno = 0;
+  try {
+    return decode_as_stored(job);
+  } catch (const Error& error) {
+    VIT_CHECK(error.code() != Code::kImage || errno != ENOMEM, Code::kMemory, job.name, ": not enough memory to decode it");
+    throw;
+  }
 }
 
 }  // namespace
@@ -118,7 +130,7 @@ void fail_damaged(const DecodeJob& job, const char* format, const std::string& w
 }
 
 Pixels decode_image(Bytes file, const std::string& name, const DecodeOptions& options) {
-  Pixels pixels = decode_upright({file, name, options.max_pixels, options.max_side});
+  Pixels pixels = decode_or_refuse({file, name, options.max_pixels, options.max_side});
   if (options.orientation == Orientation::kIgnore) return pixels;
   return apply_orientation(std::move(pixels), read_orientation(file));
 }

@@ -2,10 +2,10 @@
 // For every n: the n-th allocation or the n-th buffer fails between a model's path and its first result.
 #include <cstdlib>
 
-#include "ops/core/memory.h"
 #include "runtime/api/vit.h"
 #include "tests/allocations.h"
 #include "tests/catch.h"
+#include "tests/fault/faulty_memory.h"
 
 namespace vit {
 namespace {
@@ -33,32 +33,6 @@ vit_status open_and_run() {
   vit_model_free(model);
   return status;
 }
-
-/// Memory whose n-th piece cannot be had.
-class FaultyMemory {
- public:
-  explicit FaultyMemory(int nth) {
-    system_ = memory_seam();
-    left_ = nth;
-    alive_ = 0;
-    memory_seam() = {[](size_t bytes, size_t alignment) -> void* {
-                       if (--left_ == 0) return nullptr;
-                       void* const at = system_.allocate(bytes, alignment);
-                       alive_ += at != nullptr;
-                       return at;
-                     },
-                     [](void* at) { --alive_, system_.release(at); }};
-  }
-  FaultyMemory(const FaultyMemory&) = delete;
-  FaultyMemory& operator=(const FaultyMemory&) = delete;
-  ~FaultyMemory() { memory_seam() = system_; }
-  static bool reached() { return left_ <= 0; }
-  static int alive() { return alive_; }
-
- private:
-  static inline MemorySeam system_;
-  static inline int left_, alive_;
-};
 
 TEST_CASE("a session is refused when the n-th buffer cannot be had, and nothing stays behind", "[fault]") {
   REQUIRE(open_and_run() == VIT_OK);
