@@ -119,7 +119,8 @@ std::unique_ptr<FileSource> memory_source(const std::string& folder, const std::
 }
 
 bool is_plain_name(const std::string& name) {
-  if (name.empty() || name == "." || name.find("..") != std::string::npos) return false;
+  constexpr size_t kLongest = 255;  // of a file's name, by every file system in use
+  if (name.empty() || name.size() > kLongest || name == "." || name.find("..") != std::string::npos) return false;
   return std::none_of(name.begin(), name.end(), [](char c) {
     return c == '/' || c == '\\' || c == ':' || static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
   });

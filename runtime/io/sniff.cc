@@ -31,6 +31,12 @@ constexpr Signature kSignatures[] = {
     {0, "\x89HDF\r\n"sv, "an HDF5 file (Keras or TensorFlow weights)", true},
     {0, "GGUF"sv, "a GGUF file", true},
     {0, "\x1f\x8b"sv, "a gzip file: unpack it first", false},
+    {0, "\x89PNG"sv, "a PNG picture", false},
+    {0, "\xff\xd8\xff"sv, "a JPEG picture", false},
+    {8, "WEBP"sv, "a WebP picture", false},
+    {0, "GIF8"sv, "a GIF picture", false},
+    {0, "%PDF"sv, "a PDF", false},
+    {0, "\x7f\x45\x4c\x46"sv, "a program", false},
 };
 
 struct Ending {

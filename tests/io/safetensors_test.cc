@@ -62,6 +62,7 @@ TEST_CASE("a file that is no safetensors file is named by what it is", "[io]") {
       {"NumPy", "\x93NUMPY\x01\0v\0{'descr'", "a NumPy array"},
       {"HDF5", "\x89HDF\r\n\x1a\n12345678", "HDF5"},
       {"gzip", "\x1f\x8b\x08\x08rest-of-it", "unpack it first"},
+      {"picture", "\x89PNG\r\n\x1a\n and more", "expected a safetensors file, found a PNG picture"},
       {"noise", "\xaa\xbb\xcc\xdd\xee\xff\x11\x22\x33", "expected a safetensors header of at most 100000000 bytes"},
   };
   for (const Refused& refused : table) check_refused(refused);
