@@ -74,16 +74,28 @@ Tensor half_of_queries(int64_t channels, int64_t head_dim, int64_t half) {
   return constant_tensor("half of the queries", Shape{3 * channels}, std::move(factors));
 }
 
+/// [C, channels, height, width]; of old files a matrix with the same elements in the same order.
+Tensor patch_weight(const TimmSource& source, const Weights& w, const ModelConfig& m) {
+  const std::string name = "patch_embed.proj.weight";
+  const Shape kernel{m.embed_dim, m.channels, m.patch_height, m.patch_width},
+      matrix{m.embed_dim, m.channels * m.patch_height * m.patch_width};
+  if (w.has(name) && w.look(name).shape == matrix) {
+    Tensor weight = w.take(name, matrix);
+    weight.shape = kernel;
+    return weight;
+  }
+  cross_check(source.argument("embed_dim"), "embed_dim, in_chans, patch_size", w, name, kernel);
+  return w.take(name, kernel);
+}
+
 }  // namespace
 
 Value timm_embed(Graph& g, const TimmSource& source, const Weights& w, const TimmConfig& c) {
   const ModelConfig& m = c.model;
   const int64_t C = m.embed_dim, grid_height = m.image_height / m.patch_height, grid_width = m.image_width / m.patch_width;
   const int64_t prefix = (c.class_token ? 1 : 0) + (c.distilled ? 1 : 0) + c.reg_tokens;
-  const Shape kernel{C, m.channels, m.patch_height, m.patch_width};
-  cross_check(source.argument("embed_dim"), "embed_dim, in_chans, patch_size", w, "patch_embed.proj.weight", kernel);
   Value x = g.patch_embed(g.pixels(m.channels),
-                          {{w.take("patch_embed.proj.weight", kernel)},
+                          {{patch_weight(source, w, m)},
                            {c.pre_norm ? Tensor{} : w.take("patch_embed.proj.bias", Shape{C})},
                            m.channels * m.patch_height * m.patch_width,
                            C},

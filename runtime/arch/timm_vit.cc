@@ -4,6 +4,7 @@
 
 #include "ops/core/error.h"
 #include "runtime/arch/family.h"
+#include "runtime/arch/timm_checkpoint.h"
 #include "runtime/arch/timm_parts.h"
 
 namespace vit {
@@ -162,7 +163,9 @@ void distilled_head(Graph& g, Value x, const Weights& w, const TimmConfig& c) {
   g.set_output(Output::kLogits, average(g, a, b, "logits"));
 }
 
-BuiltModel build(const TimmSource& source, const WeightStore& store) {
+BuiltModel build(const TimmSource& source, const WeightStore& file) {
+  const std::optional<WeightStore> converted = timm_checkpoint(file);
+  const WeightStore& store = converted ? *converted : file;
   TimmConfig c = read_timm_config(source, store);
   const Weights all(store);
   // transformers' wrapper saves the model under a name of its own.

@@ -81,6 +81,12 @@ TEST_CASE("every block of every tiny model agrees with transformers", "[arch]") 
   check_model(name, Backend::kOwn, threads);
 }
 
+TEST_CASE("checkpoints of other projects agree with what timm makes of them", "[arch]") {
+  const std::string name = GENERATE(from_range(fixture_checkpoints()));
+  CAPTURE(name);
+  check_model(name, Backend::kOwn, 1);
+}
+
 TEST_CASE("every block of every tiny model agrees with transformers on oneDNN, too", "[arch]") {
   const std::string name = GENERATE(from_range(fixture_models()));
   CAPTURE(name);

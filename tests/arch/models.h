@@ -15,6 +15,8 @@ namespace vit {
 
 /// All of them, in tests/fixtures/models.
 std::vector<std::string> fixture_models();
+/// Those of tests/fixtures/checkpoints, under names that fixture_folder() and Parts take.
+std::vector<std::string> fixture_checkpoints();
 std::string fixture_folder(const std::string& name);
 
 struct GoldenTensor {

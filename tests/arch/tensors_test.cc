@@ -71,6 +71,27 @@ TEST_CASE("a tensor that nobody asks for is named", "[arch]") {
   }
 }
 
+TEST_CASE("a checkpoint of another project is refused without any one of its tensors, and with any one misshapen", "[arch]") {
+  const std::string name = GENERATE(from_range(fixture_checkpoints()));
+  const std::vector<Tensor> all = Parts(name).tensors;
+  size_t refused = 0;
+  for (size_t i = 0; i < all.size(); ++i) {
+    Parts without(name), flat(name), longer(name);
+    CAPTURE(name, all[i].name);
+    without.remove(all[i].name);
+    refused += !without.refusal().empty();
+    flat.tensors[i].shape = Shape{all[i].shape.elements(), 1, 1, 1, 1};
+    CHECK((!flat.refusal().empty() || is_spare(all[i].name) || all[i].name == "logit_scale" ||
+           says(all[i].name, "token_embedding")));
+    std::vector<int64_t> dims = all[i].shape.dims();
+    dims.insert(dims.begin(), 2);  // twice the elements that it has: only a look at the shape can refuse it
+    longer.tensors[i].shape = Shape(dims);
+    CHECK((!longer.refusal().empty() || is_spare(all[i].name) || all[i].name == "logit_scale" ||
+           says(all[i].name, "token_embedding")));
+  }
+  CHECK(refused + 2 >= all.size());  // what timm leaves out may be missing
+}
+
 TEST_CASE("integer weights are refused with their type", "[arch]") {
   Parts parts("vit-classifier");
   Tensor& tensor = parts.tensor("vit.encoder.layer.1.output.dense.weight");

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 
 #include "ops/core/error.h"
 #include "runtime/arch/nearest_name.h"
@@ -45,6 +47,42 @@ TEST_CASE("models with random weights run, whatever their blocks are", "[arch][l
   const ResultView logits = session.output();
   REQUIRE(logits.shape == Shape{1, static_cast<int64_t>(c.labels.size())});
   CHECK(std::all_of(logits.data, logits.data + logits.shape.elements(), [](float x) { return std::isfinite(x); }));
+}
+
+int64_t parameters_of(const Graph& graph) {
+  int64_t count = 0;
+  for (const Node& node : graph.nodes())
+    for (const Tensor& weight : node.linear.weight) count += weight.shape.elements();
+  return count;
+}
+
+// Some minutes and up to 4 bytes a parameter: only on request, by `vit_tests "[registry]"`. VIT_MOST_PARAMETERS, in millions,
+// leaves out what the memory does not hold.
+TEST_CASE("every entry of timm's registry runs on a picture of four patches", "[.][registry]") {
+  const char* const given = std::getenv("VIT_MOST_PARAMETERS");
+  const int64_t most = (given != nullptr ? std::atoll(given) : 1200) * 1'000'000;
+  size_t ran = 0;
+  for (const std::string& name : timm_entry_names()) {
+    CAPTURE(name);
+    const auto model = Model::untrained(name);
+    const int64_t parameters = parameters_of(model->graph());
+    if (parameters > most) {
+      std::printf("left out: %s, %lld million parameters\n", name.c_str(), static_cast<long long>(parameters / 1'000'000));
+      continue;
+    }
+    const ModelConfig& c = model->config();
+    const int64_t height = 2 * c.patch_height, width = 2 * c.patch_width;
+    const std::vector<float> input(static_cast<size_t>(c.channels * height * width), 0.5f);
+    Session session(model, {});
+    const Output want = c.labels.empty() ? Output::kEmbedding : Output::kLogits;
+    session.run(input.data(), 1, height, width, want);
+    const ResultView result = session.output();
+    CHECK(result.shape[result.shape.rank() - 1] == (c.labels.empty() ? c.embed_dim : static_cast<int64_t>(c.labels.size())));
+    CHECK(std::all_of(result.data, result.data + result.shape.elements(), [](float x) { return std::isfinite(x); }));
+    ++ran;
+  }
+  std::printf("ran: %zu of %zu entries\n", ran, timm_entry_names().size());
+  CHECK(ran > 0);
 }
 
 TEST_CASE("a name that is not run is refused with what may have been meant, or with the reason", "[arch]") {

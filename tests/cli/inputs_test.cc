@@ -3,6 +3,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <filesystem>
 
 #include "runtime/io/json.h"
@@ -77,6 +78,23 @@ TEST_CASE("a folder without image files is a failed input, and the sentence says
   CHECK(flat.status == 5);
   CHECK(flat.err.find("--recursive") != std::string::npos);
   CHECK(lines({"-r", folder.path("only")}).status == 0);
+}
+
+TEST_CASE("a folder too deep for a path is a failed input, not an empty one", "[cli]") {
+  const TempFolder folder;
+  const std::string name(200, 'd');
+  const std::filesystem::path before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  for (int depth = 0; depth < 25; ++depth) {  // 5000 bytes, more than PATH_MAX
+    std::filesystem::create_directory(name);
+    std::filesystem::current_path(name);
+  }
+  std::filesystem::current_path(before);
+  const ProcessResult result = infer({"-m", demonstration_folder(), "--recursive", folder.path()});
+  CHECK(result.status == 5);
+  CHECK(lines_of(result.err).size() == 1);
+  CHECK(result.err.find("File name too long") != std::string::npos);
+  REQUIRE(std::system(("rm -r " + folder.path(name)).c_str()) == 0);
 }
 
 TEST_CASE("lists name inputs by line or by zero byte, after the arguments", "[cli]") {

@@ -23,18 +23,6 @@ std::string read_all(const std::string& path) {
   return {std::istreambuf_iterator<char>(file), {}};
 }
 
-/// What runs programs of another processor (VIT_EMULATOR, its words apart by blanks), then the program and its arguments.
-std::vector<std::string> command_of(const std::string& program, const std::vector<std::string>& arguments) {
-  std::vector<std::string> command;
-#if defined(VIT_EMULATOR)
-  std::istringstream words(VIT_EMULATOR);
-  for (std::string word; words >> word;) command.push_back(word);
-#endif
-  command.push_back(std::string(VIT_BINARY_DIR) + "/bin/" + program);
-  command.insert(command.end(), arguments.begin(), arguments.end());
-  return command;
-}
-
 int open_or_die(const std::string& path, int flags) {
   const int fd = open(path.c_str(), flags, 0600);
   if (fd < 0) _exit(125);
@@ -87,6 +75,17 @@ int wait_for(pid_t child, const ProcessInput& input, rusage& usage) {
 }
 
 }  // namespace
+
+std::vector<std::string> command_of(const std::string& program, const std::vector<std::string>& arguments) {
+  std::vector<std::string> command;
+#if defined(VIT_EMULATOR)
+  std::istringstream words(VIT_EMULATOR);
+  for (std::string word; words >> word;) command.push_back(word);
+#endif
+  command.push_back(std::string(VIT_BINARY_DIR) + "/bin/" + program);
+  command.insert(command.end(), arguments.begin(), arguments.end());
+  return command;
+}
 
 ProcessResult run_program(const std::string& program, const std::vector<std::string>& arguments, const ProcessInput& input) {
   const TempFolder folder;

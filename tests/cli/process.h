@@ -23,6 +23,9 @@ struct ProcessInput {
   int seconds = 60;
 };
 
+/// What runs programs of another processor (VIT_EMULATOR, its words apart by blanks), then the program and its arguments.
+std::vector<std::string> command_of(const std::string& program, const std::vector<std::string>& arguments);
+
 /// A program of the build's bin folder.
 ProcessResult run_program(const std::string& program, const std::vector<std::string>& arguments, const ProcessInput& input = {});
 

@@ -46,6 +46,9 @@ MODELS = [
     ("timm-post-norm", "vit_base_patch16_rpn_224",
      {"img_size": 16, "patch_size": 8, "embed_dim": 24, "depth": 2, "num_heads": 3, "num_classes": 3, "mlp_ratio": 2, "attn_layer": "diff"},
      "new", [(16, 16)]),
+    ("timm-tokens", "vit_tiny_patch16_224",
+     {"img_size": [16, 24], "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2, "num_classes": 3, "global_pool": ""}, "new",
+     [(16, 24)]),
 ]
 
 
@@ -86,6 +89,8 @@ def golden(model, size, batch, seed):
     for hook in hooks:
         hook.remove()
     found["embedding"] = model.forward_head(found["features"], pre_logits=True)
+    if model.global_pool == "":
+        found["embedding"] = found["embedding"][:, 0]  # timm gives all tokens; ours is the class token's
     if model.num_classes:
         found["logits"] = model.forward_head(found["features"])
     return {name: value.float().contiguous() for name, value in found.items()}

@@ -72,7 +72,11 @@ bool FolderWalk::visit(const std::string& path, const std::string& name, Input& 
   struct stat info;
   const Name kind = judge(name);
   input = {path};
-  if (stat(path.c_str(), &info) != 0) return kind == Name::kImage;  // a link to nowhere: reading it says so
+  if (stat(path.c_str(), &info) != 0) {
+    // What may be a folder with images is told of; a link to nowhere has its sentence when it is read.
+    if (errno == ENAMETOOLONG || errno == EACCES) input.refusal = path + ": cannot be examined: " + std::strerror(errno);
+    return kind == Name::kImage || !input.refusal.empty();
+  }
   if (S_ISDIR(info.st_mode)) {
     if (!recursive_) ++folders_passed_;
     if (recursive_) input.refusal = enter(path);
