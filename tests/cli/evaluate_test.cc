@@ -62,7 +62,7 @@ std::vector<double> softmax(const float* logits, size_t count) {
 
 TEST_CASE("evaluate counts first and first five labels, with Wilson's intervals", "[cli]") {
   const TempFolder folder;
-  write_ranked(folder, {1, 1, 1, 2, 9});
+  write_ranked(folder, {1, 1, 1, 5, 6});
   const json found = summary({folder.path()});
   CHECK(found.at("images") == 5);
   CHECK(found.at("top1") == 0.6);
