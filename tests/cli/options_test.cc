@@ -101,7 +101,7 @@ TEST_CASE("labels come out of a file of lines or JSON, and another number of the
 }
 
 TEST_CASE("help and version go to standard output and end with 0", "[cli]") {
-  for (const std::string command : {"", "classify", "embed", "run", "info", "explain"}) {
+  for (const std::string command : {"", "classify", "embed", "evaluate", "run", "info", "explain"}) {
     CAPTURE(command);
     const ProcessResult help =
         infer(command.empty() ? std::vector<std::string>{"--help"} : std::vector<std::string>{command, "--help"});

@@ -127,7 +127,7 @@ TEST_CASE("every option is in the manual page and the completions, and their rea
   for (const std::string program : {"vit-infer", "vit-bench"}) {
     std::set<std::string> options = long_options(program, "--help");
     if (program == "vit-infer")
-      for (const std::string command : {"embed", "run", "info", "explain", "check"})
+      for (const std::string command : {"embed", "evaluate", "run", "info", "explain", "check"})
         options.merge(long_options(program, command));
     REQUIRE(options.size() > 10);
     for (const std::string what : {"bash", "zsh", "fish", "man"}) {

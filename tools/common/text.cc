@@ -70,6 +70,13 @@ std::string translate(std::string_view bytes, Replace replace, Stray stray) {
   return out;
 }
 
+template <class Real>
+std::string shortest(Real value) {
+  if (!std::isfinite(value)) return "null";
+  char text[32];
+  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
+}
+
 }  // namespace
 
 std::string visible(std::string_view bytes) {
@@ -97,11 +104,8 @@ std::string csv_field(std::string_view bytes) {
   return out + '"';
 }
 
-std::string number(float value) {
-  if (!std::isfinite(value)) return "null";
-  char text[32];
-  return std::string(text, std::to_chars(text, text + sizeof text, value).ptr);
-}
+std::string number(float value) { return shortest(value); }
+std::string number(double value) { return shortest(value); }
 
 std::string byte_size(double bytes) {
   constexpr const char* kUnits[] = {"bytes", "kB", "MB", "GB", "TB"};

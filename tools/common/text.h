@@ -13,8 +13,9 @@ std::string visible(std::string_view bytes);
 std::string json_string(std::string_view bytes);
 /// visible(), in quotes where RFC 4180 wants them.
 std::string csv_field(std::string_view bytes);
-/// The shortest decimal that reads back as the same float32; "null" when it is not finite.
+/// The shortest decimal that reads back as the same value; "null" when it is not finite.
 std::string number(float value);
+std::string number(double value);
 /// Bytes as "1.6 MB".
 std::string byte_size(double bytes);
 

@@ -11,6 +11,8 @@ const ProgramSpec& vit_infer_program();
 
 /// classify and embed.
 int run_images(const Arguments& arguments);
+/// evaluate: how often the labels are right, and how near a precision is to float32.
+int run_evaluate(const Arguments& arguments);
 /// run: tensors in, tensors out.
 int run_tensors(const Arguments& arguments);
 int run_info(const Arguments& arguments);

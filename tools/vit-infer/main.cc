@@ -8,6 +8,7 @@ int run(int argc, char** argv) {
   using namespace vit::tool;
   const std::optional<Arguments> arguments = parse_arguments(vit_infer_program(), argc, argv);
   if (!arguments) return kDone;
+  if (arguments->command == "evaluate") return run_evaluate(*arguments);
   if (arguments->command == "run") return run_tensors(*arguments);
   if (arguments->command == "info") return run_info(*arguments);
   if (arguments->command == "explain") return run_explain(*arguments);

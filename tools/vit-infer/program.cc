@@ -8,14 +8,16 @@ namespace {
 constexpr CommandSpec kCommands[] = {
     {"classify", "[IMAGE|FOLDER|-]...", "The most probable labels of images"},
     {"embed", "[IMAGE|FOLDER|-]...", "One vector for each image"},
+    {"evaluate", "FOLDER",
+     "How often a model is right on images in folders named by label, and how near a precision is to float32"},
     {"run", "", "The model alone: a tensor in, a tensor out"},
     {"info", "", "What a model is and how it would run here"},
     {"explain", "", "How images are brought to the model, and why so"},
     {"check", "MODEL|IMAGE|FOLDER...", "Whether models and images can be read, without running them"},
 };
-constexpr unsigned kClassify = 1, kEmbed = 2, kRun = 4, kInfo = 8, kExplain = 16, kCheck = 32;
-constexpr unsigned kImages = kClassify | kEmbed, kAll = kImages | kRun | kInfo | kExplain | kCheck;
-constexpr unsigned kInputs = kImages | kCheck;
+constexpr unsigned kClassify = 1, kEmbed = 2, kEvaluate = 4, kRun = 8, kInfo = 16, kExplain = 32, kCheck = 64;
+constexpr unsigned kImages = kClassify | kEmbed, kManyImages = kImages | kEvaluate, kInputs = kImages | kCheck;
+constexpr unsigned kAll = kManyImages | kRun | kInfo | kExplain | kCheck;
 
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR",
@@ -24,20 +26,22 @@ constexpr OptionSpec kOptions[] = {
      kAll & ~kCheck},
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      kAll & ~kCheck},
-    {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs},
+    {"-r,--recursive", "", "Look for image files in subfolders, too", kInputs | kEvaluate},
     {"--files-from", "FILE", "Read names of inputs from a file, a line each; - is standard input", kInputs, kRepeated | kPerRun},
     {"--files0-from", "FILE", "The same, names that end in a zero byte, as `find -print0` writes them", kInputs,
      kRepeated | kPerRun},
-    {"--on-error", "skip|stop", "After an input that fails: skip it, or stop [skip]", kImages},
-    {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kImages},
-    {"--batch", "N", "Images that run together; results do not depend on it [1]", kImages},
+    {"--on-error", "skip|stop", "After an input that fails: skip it, or stop [skip]", kManyImages},
+    {"--max-errors", "N", "Stop once so many inputs have failed [no limit]", kManyImages},
+    {"--batch", "N", "Images that run together; results do not depend on it [1]", kManyImages},
     {"--top-k", "N", "Labels for each image; more than there are gives all [5]", kClassify},
     {"--probabilities", "model|softmax|sigmoid",
      "softmax where one label is true, sigmoid where each is by itself; model: as its problem_type says [model]", kClassify},
-    {"--labels", "FILE", "Names of the classes: a line each, or a JSON list or object [the model's own]", kClassify},
+    {"--labels", "FILE", "Names of the classes: a line each, or a JSON list or object [the model's own]", kClassify | kEvaluate},
+    {"--skip-unknown", "", "Pass over folders whose name is no label, instead of stopping at them", kEvaluate},
     {"--input", "FILE", "float32 .npy file [B, C, H, W], already normalised; - is standard input", kRun, kPerRun},
     {"--want", "logits|features|embedding", "What is written [logits]", kRun},
     {"--format", "text|json|jsonl|csv|npy", "Form of the results [text]", kImages},
+    {"--format", "text|json|jsonl", "Form of the results; jsonl has a line for each image [text]", kEvaluate},
     {"--format", "npy", "Form of the results, the only one [npy]", kRun},
     {"--format", "text|json", "Form of the results [text]", kInfo | kExplain | kCheck},
     {"-o,--output", "FILE", "Where the results go; - is standard output [-]", kAll, kPerRun},
@@ -48,7 +52,7 @@ constexpr OptionSpec kOptions[] = {
     {"--plan", "", "List the steps of the plan", kInfo, kPerRun},
     {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", kAll},
     {"--size", "HxW", "Bring images to this height and width; one number is both [as the model's preprocessing says]", kAll},
-    {"--native", "", "Images keep their own size, each side rounded to whole patches", kImages | kExplain},
+    {"--native", "", "Images keep their own size, each side rounded to whole patches", kManyImages | kExplain},
     {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", kAll},
     {"--isa", "sse2|avx2|avx512|avx512vnni|avx512bf16|amx|neon", "Instruction set [the best of this CPU]", kAll},
     {"--precision", "f32|bf16|int8|auto", "What layers multiply in; auto: bf16 where the CPU has it, else f32 [f32]", kAll},

@@ -11,9 +11,10 @@
 
 namespace vit::tool {
 
-/// What one input gave. `classes` of classify, `values` of embed and of classify's npy: logits.
+/// What one input gave. `classes` of classify and evaluate, `reference` the same in float32, of evaluate; `values` of embed and
+/// of classify's npy: logits.
 struct Answer {
-  Classes classes;
+  Classes classes, reference;
   std::vector<float> values;
 };
 

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tools/vit-infer/image_run.h"
+
+#include <new>
+
+#include "tools/common/failure.h"
+#include "tools/common/output.h"
+#include "tools/common/text.h"
+
+namespace vit::tool {
+namespace {
+
+constexpr const char* kDemonstration =
+    "no model was named, so the ten-label demonstration model inside this program answers (airplane to truck); "
+    "-m DIR names another: a folder with config.json and model.safetensors";
+constexpr size_t kLargestBatch = 1024;
+
+/// Runs `attempt`; answers the sentence of what it throws on account of an image. What would fail for any image is thrown on.
+template <class Attempt>
+std::string sentence_of(Attempt attempt) {
+  try {
+    attempt();
+    return "";
+  } catch (const Failure&) {
+    throw;
+  } catch (const vit::Error& error) {
+    if (error.status() == VIT_ERROR_MODEL || error.status() == VIT_ERROR_UNSUPPORTED) throw;
+    return error.what();
+  } catch (const std::bad_alloc&) {
+    return "out of memory";
+  } catch (const std::runtime_error& error) {
+    return error.what();
+  }
+}
+
+}  // namespace
+
+ImageLimits parse_image_limits(const Arguments& arguments) {
+  ImageLimits limits;
+  limits.batch = arguments.whole("batch", 1, kLargestBatch, 1);
+  limits.max_errors = arguments.whole("max-errors", 1, SIZE_MAX, SIZE_MAX);
+  if (arguments.text("on-error", "skip") == "stop") limits.max_errors = 1;
+  limits.quiet = arguments.has("quiet");
+  return limits;
+}
+
+void tell_about_model(const Arguments& arguments, const vit_model_info& model, const Options& options) {
+  if (arguments.has("quiet")) return;
+  if (!arguments.has("model") && arguments.text("format", "text") == "text") complain(kDemonstration);
+  if (options.native)
+    complain("--native: the model was trained at " + std::to_string(model.height) + "x" + std::to_string(model.width) +
+             " pixels; for images of other sizes its positions are interpolated");
+  const auto other = [&](size_t height, size_t width) { return options.height != height || options.width != width; };
+  if (options.height != 0 && other(model.height, model.width) && other(model.input_height, model.input_width))
+    complain("--size: the model was not trained at " + std::to_string(options.height) + "x" + std::to_string(options.width) +
+             " pixels; its positions are interpolated");
+}
+
+ImageRun::ImageRun(const ImageLimits& limits, Session& session, Progress::Shown shown)
+    : limits_(limits), session_(session), progress_(limits.quiet ? Progress::Shown::kNo : shown) {}
+
+void ImageRun::all(const std::function<bool(Input&)>& next) {
+  while (!ended()) {
+    std::vector<Job> jobs;
+    for (Input input; jobs.size() < limits_.batch && !ended() && next(input);) jobs.push_back(prepare(input));
+    if (jobs.empty()) break;
+    run(jobs);
+    for (const Job& job : jobs)
+      if (!gave_up()) tell(job);
+  }
+  progress_.clear();
+}
+
+int ImageRun::finish() const {
+  if (interrupted() != 0) {
+    complain("interrupted after " + std::to_string(done_) + " images; what was done is written");
+    throw Interrupted{interrupted()};
+  }
+  if (gave_up() && !limits_.quiet)
+    complain("stopped after " + std::to_string(failed_) + (failed_ == 1 ? " failed input" : " failed inputs"));
+  return failed_ == 0 ? kDone : failed_ == done_ ? kAllFailed : kSomeFailed;
+}
+
+std::vector<Image> ImageRun::images_of(const std::vector<Job*>& jobs) {
+  std::vector<Image> images;
+  for (const Job* job : jobs) images.push_back(Image::prepared(job->pixels));
+  return images;
+}
+
+bool ImageRun::ended() const { return interrupted() != 0 || gave_up(); }
+
+Job ImageRun::prepare(const Input& input) {
+  Job job{input.path, input.refusal, {}, {}};
+  if (job.sentence.empty()) job.sentence = sentence_of([&] { job.pixels = session_.preprocess(Image::path(job.path)); });
+  return job;
+}
+
+/// All that could be read in one go; where that fails, each alone.
+void ImageRun::run(std::vector<Job>& jobs) {
+  std::vector<Job*> ready;
+  for (Job& job : jobs)
+    if (job.sentence.empty()) ready.push_back(&job);
+  if (ready.size() > 1 && !one_by_one() && sentence_of([&] { answer(ready); }).empty()) return;
+  for (Job* job : ready) job->sentence = sentence_of([&] { answer({job}); });
+}
+
+void ImageRun::tell(const Job& job) {
+  if (job.sentence.empty()) {
+    write(job);
+  } else {
+    const std::string name = job.path == "-" ? "standard input" : job.path;
+    // The library begins with the path, where that is printable as it is; otherwise with its own rendering of it.
+    const bool named = job.sentence.rfind(name, 0) == 0 || (job.pixels.values.empty() && visible(name) != name);
+    const std::string sentence = named ? job.sentence : name + ": " + job.sentence;
+    progress_.clear();
+    complain(sentence);
+    write_failure(job.path, sentence);
+    ++failed_;
+  }
+  progress_.step(++done_, failed_);
+}
+
+}  // namespace vit::tool

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Images in batches: decoded, run, told of in the order of the inputs. One that fails does not stop the rest.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "tools/common/engine.h"
+#include "tools/common/progress.h"
+#include "tools/vit-infer/folder_walk.h"
+#include "tools/vit-infer/writers.h"
+
+namespace vit::tool {
+
+/// An input on its way to its answer, or to the sentence that says why it has none.
+struct Job {
+  std::string path, sentence;
+  Pixels pixels;
+  Answer answer;
+};
+
+/// --batch, --on-error, --max-errors, --quiet.
+struct ImageLimits {
+  size_t batch, max_errors;
+  bool quiet;
+};
+/// Throws Failure(kUsage).
+ImageLimits parse_image_limits(const Arguments& arguments);
+
+/// The remarks on a model that users of images should not miss.
+void tell_about_model(const Arguments& arguments, const vit_model_info& model, const Options& options);
+
+/// What every command over images does with them; a command says how they are answered and written.
+class ImageRun {
+ public:
+  ImageRun(const ImageLimits& limits, Session& session, Progress::Shown shown);
+  virtual ~ImageRun() = default;
+
+  void expect(std::optional<size_t> images) { progress_.expect(images); }
+  /// Until `next` has no other input, an interrupt comes or too many have failed.
+  void all(const std::function<bool(Input&)>& next);
+  /// To be called when the results are written. The exit code; throws Interrupted.
+  int finish() const;
+
+ protected:
+  /// Whether images must not share a run.
+  virtual bool one_by_one() const { return false; }
+  /// Fills the answers. What it throws on account of an image is that image's failure.
+  virtual void answer(const std::vector<Job*>& jobs) = 0;
+  virtual void write(const Job& job) = 0;
+  /// The sentence is on standard error already.
+  virtual void write_failure(const std::string& path, const std::string& sentence) = 0;
+
+  static std::vector<Image> images_of(const std::vector<Job*>& jobs);
+  Session& session() { return session_; }
+
+ private:
+  bool gave_up() const { return failed_ >= limits_.max_errors; }
+  bool ended() const;
+  Job prepare(const Input& input);
+  void run(std::vector<Job>& jobs);
+  void tell(const Job& job);
+
+  const ImageLimits limits_;
+  Session& session_;
+  Progress progress_;
+  size_t done_ = 0, failed_ = 0;
+};
+
+}  // namespace vit::tool
