@@ -61,4 +61,9 @@ struct Product {
   Activation activation = Activation::kNone;  ///< not with kAdd and kScaleAdd
 };
 
+/// Independent chains of multiply_add_chains: more than the latency of a multiply-add times the units that a core has for it (8
+/// on x86-64, up to 16 on Arm servers, which then are not quite filled), and as many as fit into 16 registers beside the
+/// operands.
+constexpr int kMultiplyAddChains = 12;
+
 }  // namespace vit

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <map>
 #include <set>
+#include <utility>
 
 #include "ops/core/error.h"
 #include "ops/elementwise.h"
@@ -113,7 +114,18 @@ class Compiler {
     step->name = node(id).name;
     step->work = over;
     plan_.steps.push_back(std::move(step));
+    plan_.traffic.push_back(traffic(reads, writes));
     access_.push_back({std::move(reads), std::move(writes)});
+  }
+  /// Of the step that was made last: its weights are those that its maker has counted since the one before.
+  StepTraffic traffic(const std::vector<Access>& reads, const std::vector<int>& writes) {
+    const auto stride = [&](int buffer) { return plan_.buffers[static_cast<size_t>(buffer)].stride; };
+    StepTraffic traffic;
+    traffic.weight_bytes = maker_->weight_bytes() - std::exchange(counted_weight_bytes_, maker_->weight_bytes());
+    for (const Access& read : reads)
+      (read.scope == Scope::kRow ? traffic.row_floats : traffic.image_row_floats) += stride(read.buffer);
+    for (const int write : writes) traffic.row_floats += stride(write);
+    return traffic;
   }
   /// The value of `id` now stands in `buffer`.
   void finish(int id, BufferRef buffer) {
@@ -389,6 +401,7 @@ class Compiler {
   std::map<int64_t, BufferRef[2]> qkv_;  ///< by channels
   std::set<int> kept_apart_;             ///< buffers that do not go back to the free ones
   int attentions_ = 0;
+  int64_t counted_weight_bytes_ = 0;
 };
 
 }  // namespace

@@ -194,8 +194,24 @@ void Executor::run_steps(const Group& group, int image_count, int thread, int te
       StepTime& time = times_[static_cast<size_t>(thread) * plan_.steps.size() + at];
       time.microseconds += std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
       time.operations += plan_.steps[at]->operations(pass);
+      time.bytes += bytes(pass, s);
     }
   }
+}
+
+/// This thread's part of what a step moves; weights and rows that all threads read are divided among them.
+double Executor::bytes(const Pass& pass, int step) const noexcept {
+  const StepTraffic& traffic = plan_.traffic[static_cast<size_t>(step)];
+  const Work& work = plan_.steps[static_cast<size_t>(step)]->work;
+  double floats = 0;
+  pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
+    const auto rows = static_cast<double>(end - begin), all = static_cast<double>(pass.rows[work.stage][image].count);
+    const double of_image = work.over == Over::kRows         ? rows / all
+                            : work.over == Over::kPrefixRows ? rows / static_cast<double>(work.prefix_rows)
+                                                             : 1.0;
+    floats += rows * static_cast<double>(traffic.row_floats) + of_image * all * static_cast<double>(traffic.image_row_floats);
+  });
+  return floats * sizeof(float) + static_cast<double>(traffic.weight_bytes) / pass.threads;
 }
 
 void Executor::poison_dead(const Pass& pass, int step) const noexcept {

@@ -52,7 +52,7 @@ class Executor {
   int64_t scratch_bytes() const { return scratch_.size() * static_cast<int64_t>(sizeof(float)); }
 
   struct StepTime {
-    double microseconds = 0, operations = 0;
+    double microseconds = 0, operations = 0, bytes = 0;
   };
   /// Sums over all runs, of one step on one thread.
   const StepTime& time(int thread, int step) const {
@@ -71,6 +71,7 @@ class Executor {
   void place(Group& group, size_t at, const BatchImage& image, int64_t slot, int64_t row, int64_t key_row) const noexcept;
   void work(int thread) noexcept;
   void run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept;
+  double bytes(const Pass& pass, int step) const noexcept;
   void poison_dead(const Pass& pass, int step) const noexcept;
   int64_t place_buffers(int64_t rows, int64_t images, std::vector<int64_t>* offsets) const;
   int64_t scratch_for(int64_t rows) const;

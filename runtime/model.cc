@@ -23,19 +23,19 @@ Recipe make_recipe(const ModelFiles& files, const ModelConfig& config) {
 }  // namespace
 
 std::shared_ptr<const Model> Model::open(const std::string& path, const ModelOptions& options) {
-  return read(path, open_model_files(path, options), options.architecture);
+  return read(path, open_model_files(path, options), options.architecture, {});
 }
 
 std::shared_ptr<const Model> Model::open(const std::string& path, const std::vector<NamedBytes>& files,
                                          const ModelOptions& options) {
-  return read(path, open_model_files(path, files, options), options.architecture);
+  return read(path, open_model_files(path, files, options), options.architecture, {});
 }
 
-std::shared_ptr<const Model> Model::untrained(const std::string& architecture) {
+std::shared_ptr<const Model> Model::untrained(const std::string& architecture, const UntrainedSize& size) {
   ModelFiles files;
   files.weights = std::make_unique<WeightStore>();
   files.weights->set_maker(make_random_weights());
-  return read(architecture, std::move(files), architecture);
+  return read(architecture, std::move(files), architecture, size);
 }
 
 std::shared_ptr<const QuantPolicy> Model::policy(const std::string& isa, const std::function<QuantPolicy()>& make) const {
@@ -45,13 +45,14 @@ std::shared_ptr<const QuantPolicy> Model::policy(const std::string& isa, const s
   return known;
 }
 
-std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files, const std::string& architecture) {
+std::shared_ptr<const Model> Model::read(const std::string& path, ModelFiles files, const std::string& architecture,
+                                         const UntrainedSize& size) {
   BuiltModel built;
   if (architecture.empty()) {
     const JsonDocument json = parse_json(files.config.text, files.config.path);
     built = build_model(JsonFields(json, files.config.path), *files.weights);
   } else {
-    built = build_timm_vit(architecture, *files.weights);
+    built = build_timm_vit(architecture, *files.weights, size);
   }
   const auto model = std::make_shared<Model>();
   model->path_ = path;

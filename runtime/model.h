@@ -27,6 +27,11 @@ struct ModelOptions {
   std::string architecture;  ///< a name of timm's registry for weights without a configuration; config.json is not read then
 };
 
+/// Square sides in pixels that stand for the registry's; 0: as registered.
+struct UntrainedSize {
+  int64_t image = 0, patch = 0;
+};
+
 /// Numbers of one model, whatever its family; each was checked against the tensors.
 struct ModelConfig {
   std::string family;        ///< model_type as the configuration has it: "vit", "deit", "dinov2", ...; of timm's files "timm"
@@ -49,7 +54,7 @@ class Model {
                                            const ModelOptions& options = {});
 
   /// A model of timm's registry with random weights, for measuring. Throws Error(kModel).
-  static std::shared_ptr<const Model> untrained(const std::string& architecture);
+  static std::shared_ptr<const Model> untrained(const std::string& architecture, const UntrainedSize& size = {});
 
   const std::string& path() const { return path_; }
   const ModelConfig& config() const { return config_; }
@@ -62,7 +67,8 @@ class Model {
   std::shared_ptr<const QuantPolicy> policy(const std::string& isa, const std::function<QuantPolicy()>& make) const;
 
  private:
-  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const std::string& architecture);
+  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const std::string& architecture,
+                                           const UntrainedSize& size);
   std::string path_;
   ModelConfig config_;
   Recipe recipe_;

@@ -39,6 +39,13 @@ struct PlanResult {
   Domain domain = Domain::kRows;
 };
 
+/// Floats and bytes that a step reads or writes at least once.
+struct StepTraffic {
+  int64_t weight_bytes = 0;      ///< in a run over some images
+  int64_t row_floats = 0;        ///< for each row that it works on
+  int64_t image_row_floats = 0;  ///< for each row of an image, when it reads them all
+};
+
 struct PlanOptions {
   const KernelTable* kernels = nullptr;
   Backend backend = Backend::kOwn;
@@ -53,6 +60,7 @@ struct PlanOptions {
 struct Plan {
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<bool> barrier_before;          ///< of each step, when several threads share the images
+  std::vector<StepTraffic> traffic;          ///< of each step
   std::vector<std::vector<int>> dead_after;  ///< row buffers that only their own rows' thread read, and nobody will again
   std::vector<PlanBuffer> buffers;
   std::vector<PlanResult> results;  ///< the output first, then the taps

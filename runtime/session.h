@@ -39,8 +39,11 @@ struct ResultView {
 struct StepProfile {
   std::string name, implementation;
   int64_t calls = 0;
-  double microseconds = 0;  ///< of the slowest thread, summed over calls
-  double operations = 0;    ///< floating-point, summed over calls
+  // Sums over calls. The time is that of the thread whose steps took longest in all, with its waits before them, so that the
+  // steps of a run add up to the run; the rest is what all threads did together.
+  double microseconds = 0;
+  double operations = 0;  ///< floating-point
+  double bytes = 0;       ///< of weights and activations, each read or written once
 };
 
 class Session {

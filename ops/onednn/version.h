@@ -40,6 +40,21 @@ inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, 
                                                     const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   return {engine, kind, a, b, dst, attr, true};
 }
+inline dnnl::convolution_forward::primitive_desc describe_convolution(const dnnl::engine& engine, const Desc& src,
+                                                                      const Desc& weights, const Desc& dst, int64_t stride,
+                                                                      const dnnl::primitive_attr& attr) {
+  return {engine,
+          dnnl::prop_kind::forward_inference,
+          dnnl::algorithm::convolution_direct,
+          src,
+          weights,
+          dst,
+          {stride, stride},
+          {0, 0},
+          {0, 0},
+          attr,
+          true};
+}
 
 #else
 
@@ -71,6 +86,13 @@ inline dnnl::eltwise_forward::primitive_desc describe_eltwise(const dnnl::engine
 inline dnnl::binary::primitive_desc describe_binary(const dnnl::engine& engine, dnnl::algorithm kind, const Desc& a,
                                                     const Desc& b, const Desc& dst, const dnnl::primitive_attr& attr) {
   return {dnnl::binary::desc(kind, a, b, dst), attr, engine, true};
+}
+inline dnnl::convolution_forward::primitive_desc describe_convolution(const dnnl::engine& engine, const Desc& src,
+                                                                      const Desc& weights, const Desc& dst, int64_t stride,
+                                                                      const dnnl::primitive_attr& attr) {
+  return {dnnl::convolution_forward::desc(dnnl::prop_kind::forward_inference, dnnl::algorithm::convolution_direct, src, weights,
+                                          dst, {stride, stride}, {0, 0}, {0, 0}),
+          attr, engine, true};
 }
 
 #endif

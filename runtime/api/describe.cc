@@ -80,8 +80,14 @@ Json profile_json(const Session& session) {
                    {"implementation", step.implementation},
                    {"calls", step.calls},
                    {"microseconds", step.microseconds},
-                   {"operations", step.operations}});
+                   {"operations", step.operations},
+                   {"bytes", step.bytes}});
   return out;
+}
+
+Json stages_json(const vit_session& session) {
+  const vit::Stages& s = session.stages;
+  return {{"images", s.images}, {"decode_microseconds", s.decode_us}, {"preprocess_microseconds", s.preprocess_us}};
 }
 
 }  // namespace
@@ -98,6 +104,7 @@ std::string describe(const vit_session& session, vit_description what) {
       return session.session.describe_plan(size.height, size.width);
     }
     case VIT_DESCRIBE_PROFILE: return profile_json(session.session).dump();
+    case VIT_DESCRIBE_STAGES: return stages_json(session).dump();
   }
   throw Error(Code::kArgument, str("what: unknown description ", static_cast<int>(what)));
 }

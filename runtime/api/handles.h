@@ -17,6 +17,17 @@
 #include "runtime/model.h"
 #include "runtime/session.h"
 
+namespace vit {
+
+/// Time that a session has spent on pictures before the model.
+struct Stages {
+  uint64_t images = 0;
+  double decode_us = 0;      ///< reading and decoding, to upright pixels
+  double preprocess_us = 0;  ///< to the pixels that the model sees
+};
+
+}  // namespace vit
+
 struct vit_model {
   std::shared_ptr<const vit::Model> model;
 };
@@ -30,6 +41,7 @@ struct vit_session {
   bool sigmoid = false;  ///< whether a label is true by itself
   vit::Session session;
   std::vector<vit::Pixels> pixels;  ///< of the images of the last successful call
+  vit::Stages stages;
 };
 
 namespace vit {
@@ -85,7 +97,7 @@ T known_fields(const T* given, const char* name) {
 Output checked_output(const Model& model, vit_output want);
 
 /// Reads and preprocesses images. Throws Error; its sentence starts with the image's path or place.
-std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_image> images);
+std::vector<Pixels> read_images(vit_session& session, std::span<const vit_image> images);
 
 /// JSON texts of vit_describe().
 std::string describe(const vit_session& session, vit_description what);

@@ -87,6 +87,16 @@ vit_status vit_model_untrained(const char* architecture, vit_model** out) {
   });
 }
 
+vit_status vit_model_untrained_sized(const char* architecture, size_t image_side, size_t patch_side, vit_model** out) {
+  return open_model(out, [&] {
+    vit::require(architecture, "architecture");
+    constexpr size_t kLargestSide = 8192;
+    VIT_CHECK(image_side <= kLargestSide && patch_side <= kLargestSide, vit::Code::kArgument,
+              "image_side and patch_side: expected at most ", kLargestSide, ", found ", image_side, " and ", patch_side);
+    return vit::Model::untrained(architecture, {static_cast<int64_t>(image_side), static_cast<int64_t>(patch_side)});
+  });
+}
+
 void vit_model_free(vit_model* model) { delete model; }
 
 vit_status vit_model_get_info(const vit_model* model, vit_model_info* info) {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // From a vit_image, in whichever form it comes, to the pixels that the model sees.
+#include <chrono>
+
 #include "ops/kernel_table.h"
 #include "runtime/api/handles.h"
 #include "runtime/image/decode.h"
@@ -7,6 +9,10 @@
 
 namespace vit {
 namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double microseconds(Clock::duration time) { return std::chrono::duration<double, std::micro>(time).count(); }
 
 constexpr size_t kLargestSide = 1 << 24;  // of a caller's pixels: keeps every product far below 2^63
 constexpr size_t kLargestStride = size_t{1} << 32;
@@ -55,7 +61,7 @@ Pixels decode(const vit_session& session, const vit_image& image, const std::str
 
 }  // namespace
 
-std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_image> images) {
+std::vector<Pixels> read_images(vit_session& session, std::span<const vit_image> images) {
   PreprocessOptions options;
   options.order = session.pillow_order == 13 ? PillowOrder::k13 : PillowOrder::kClassic;
   std::vector<Pixels> out;
@@ -63,7 +69,11 @@ std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_
     const vit_image image = known_fields(&images[i], "vit_image");
     if (image.kind == VIT_IMAGE_PATH) require(image.path, "path");
     const std::string name = image.kind == VIT_IMAGE_PATH ? std::string(image.path) : str("image ", i);
+    const auto start = Clock::now();
     Pixels upright = decode(session, image, name);
+    const auto decoded = Clock::now();
+    ++session.stages.images;
+    session.stages.decode_us += microseconds(decoded - start);
     if (image.kind == VIT_IMAGE_PREPARED) {
       const ModelConfig& config = session.model->config();
       VIT_CHECK(upright.height >= config.patch_height && upright.width >= config.patch_width, Code::kImage, name,
@@ -73,6 +83,7 @@ std::vector<Pixels> read_images(const vit_session& session, std::span<const vit_
       continue;
     }
     out.push_back(preprocess(upright.view(), session.recipe, options, kernels(session.session.isa()), name));
+    session.stages.preprocess_us += microseconds(Clock::now() - decoded);
   }
   return out;
 }

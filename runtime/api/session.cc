@@ -110,6 +110,7 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
                            given.tap_count != 0,
                            sigmoid,
                            vit::Session(model->model, engine),
+                           {},
                            {}};
   });
 }

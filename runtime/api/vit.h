@@ -83,6 +83,8 @@ VIT_API vit_status vit_model_open_memory(const char* name, const vit_file* files
 /** A model of timm's registry ("vit_small_patch16_224") with random weights, the same in every run: for measuring. Ownership and
  *  failures as for vit_model_open(). */
 VIT_API vit_status vit_model_untrained(const char* architecture, vit_model** out);
+/** vit_model_untrained() at another size of the input or the patch: squares with sides of so many pixels; 0: as registered. */
+VIT_API vit_status vit_model_untrained_sized(const char* architecture, size_t image_side, size_t patch_side, vit_model** out);
 /** NULL is allowed. */
 VIT_API void vit_model_free(vit_model* model);
 
@@ -268,7 +270,8 @@ typedef enum vit_description {
   VIT_DESCRIBE_RECIPE = 2,  /**< preprocessing: each value with its origin */
   VIT_DESCRIBE_NODES = 3,   /**< names and shapes of the nodes that can be tapped, and pixels */
   VIT_DESCRIBE_PLAN = 4,    /**< steps, implementations, barriers, memory, threads, instruction set */
-  VIT_DESCRIBE_PROFILE = 5  /**< per step: calls, microseconds and operations, since the session was created */
+  VIT_DESCRIBE_PROFILE = 5, /**< per step: calls, microseconds, operations and bytes, since the session was created */
+  VIT_DESCRIBE_STAGES = 6   /**< images, microseconds of decoding and of preprocessing, since the session was created */
 } vit_description;
 
 /** A JSON text about the session and its model. Writes at most `capacity` bytes with the zero byte; *needed (may not be NULL)

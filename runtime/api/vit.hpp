@@ -154,9 +154,10 @@ class Model {
   }
 
   /// A model of timm's registry with random weights, for measuring.
-  static Model untrained(const std::string& architecture) {
+  /// Sides in pixels, 0 as registered.
+  static Model untrained(const std::string& architecture, std::size_t image_side = 0, std::size_t patch_side = 0) {
     vit_model* model = nullptr;
-    detail::check(vit_model_untrained(architecture.c_str(), &model));
+    detail::check(vit_model_untrained_sized(architecture.c_str(), image_side, patch_side, &model));
     Model made;
     made.handle_.reset(model, vit_model_free);
     return made;

@@ -31,7 +31,7 @@ BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
 BuiltModel build_timm_vit(const JsonFields& config, const WeightStore& store);
 
 /// A model of timm's registry by its name alone, with or without tag ("vit_small_patch16_224.augreg_in1k"). The number of classes
-/// is that of the weights.
-BuiltModel build_timm_vit(const std::string& name, const WeightStore& store);
+/// is that of the weights. A size other than the registered one is for weights that are made up.
+BuiltModel build_timm_vit(const std::string& name, const WeightStore& store, const UntrainedSize& size);
 
 }  // namespace vit

@@ -218,6 +218,13 @@ class Reader {
   const WeightStore& store_;
 };
 
+JsonDocument arguments_at(const UntrainedSize& size, const TimmEntry& entry) {
+  Json arguments = parse_json(entry.arguments, entry.name).root();
+  if (size.image != 0) arguments["img_size"] = size.image;
+  if (size.patch != 0) arguments["patch_size"] = size.patch;
+  return JsonDocument(std::move(arguments));
+}
+
 }  // namespace
 
 TimmSource::TimmSource(const JsonFields& config)
@@ -232,9 +239,9 @@ TimmSource::TimmSource(const JsonFields& config)
     if (!file_pretrained_ && config.has(key)) file_pretrained_ = config;
 }
 
-TimmSource::TimmSource(const std::string& name)
+TimmSource::TimmSource(const std::string& name, const UntrainedSize& size)
     : entry_(find_timm_entry(name, "architecture")),
-      registry_arguments_(parse_json(entry_.arguments, entry_.name)),
+      registry_arguments_(arguments_at(size, entry_)),
       registry_pretrained_(parse_json(entry_.pretrained, entry_.name)) {}
 
 JsonFields TimmSource::argument(const std::string& key) const {

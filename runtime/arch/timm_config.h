@@ -45,8 +45,8 @@ class TimmSource {
  public:
   /// From a config.json whose `architecture` is a name of the registry. Refers to `config`. Throws Error(kModel).
   explicit TimmSource(const JsonFields& config);
-  /// From a name alone.
-  explicit TimmSource(const std::string& name);
+  /// From a name alone, with sizes that take the place of the registered ones.
+  explicit TimmSource(const std::string& name, const UntrainedSize& size = {});
 
   const TimmEntry& entry() const { return entry_; }
   /// Where an argument of the class is to be read, under the same key; its value may be absent there, too.

@@ -196,6 +196,8 @@ BuiltModel build(const TimmSource& source, const WeightStore& file) {
 
 BuiltModel build_timm_vit(const JsonFields& config, const WeightStore& store) { return build(TimmSource(config), store); }
 
-BuiltModel build_timm_vit(const std::string& name, const WeightStore& store) { return build(TimmSource(name), store); }
+BuiltModel build_timm_vit(const std::string& name, const WeightStore& store, const UntrainedSize& size) {
+  return build(TimmSource(name, size), store);
+}
 
 }  // namespace vit

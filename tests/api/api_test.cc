@@ -206,7 +206,7 @@ TEST_CASE("every description is JSON", "[api]") {
   const std::vector<float> input(3 * 32 * 32, 0.25f);
   float logits[10];
   REQUIRE(vit_run(session.get(), input.data(), 1, 32, 32, VIT_OUTPUT_LOGITS, logits, 10) == VIT_OK);
-  for (int what = VIT_DESCRIBE_MODEL; what <= VIT_DESCRIBE_PROFILE; ++what) {
+  for (int what = VIT_DESCRIBE_MODEL; what <= VIT_DESCRIBE_STAGES; ++what) {
     CAPTURE(what);
     size_t needed = 0;
     REQUIRE(vit_describe(session.get(), static_cast<vit_description>(what), nullptr, 0, &needed) == VIT_OK);

@@ -94,6 +94,16 @@ TEST_CASE("a name that is not run is refused with what may have been meant, or w
   CHECK(nearest_names("xyz", {"abcdef"}, 3).empty());
 }
 
+TEST_CASE("an untrained model takes another size of the input and of the patch", "[arch]") {
+  const auto model = Model::untrained("vit_tiny_patch16_224", {64, 8});
+  CHECK(model->config().image_height == 64);
+  CHECK(model->config().patch_width == 8);
+  Session session(model, {.threads = 1});
+  CHECK(session.output_shape(Output::kFeatures, 1, 64, 64) == Shape{1, 65, 192});
+  CHECK(Model::untrained("vit_tiny_patch16_224", {0, 32})->config().image_width == 224);
+  CHECK_THROWS_AS(Model::untrained("vit_tiny_patch16_224", {16, 32}), Error);
+}
+
 TEST_CASE("a tag and an old name choose weights and their number of classes", "[arch]") {
   CHECK(Model::untrained("vit_tiny_patch16_224")->config().labels.size() == 1000);
   CHECK(Model::untrained("vit_tiny_patch16_224.augreg_in21k")->config().labels.size() == 21843);

@@ -2,7 +2,7 @@
 # Includes point down only: tools, tests -> runtime -> ops -> quant -> ops/core. One front door per dependency.
 
 # Layers, the longest prefix first, and how high each stands.
-set(layers ops/core/ 0 assets/ 0 quant/ 1 ops/ 2 runtime/ 3 tools/ 4 tests/ 4)
+set(layers ops/core/ 0 assets/ 0 quant/ 1 ops/ 2 runtime/ 3 benchmarks/ 4 tools/ 4 tests/ 4)
 # What an include in angle brackets begins with | which files may name it.
 set(doors
   "dnnl|ops/onednn/" "oneapi/|ops/onednn/"
@@ -41,8 +41,10 @@ function(check_own file header)
     complain("${file}: includes ${header}, which stands above it")
   elseif(header MATCHES "-inl\\.h$" AND NOT file MATCHES "^ops/kernels/")
     complain("${file}: includes ${header}, which belongs to the kernels")
-  elseif(file MATCHES "^tools/" AND NOT header MATCHES "^(tools/|assets/|runtime/api/)")
+  elseif(file MATCHES "^tools/" AND NOT header MATCHES "^(tools/|assets/|runtime/api/|benchmarks/bench\\.h$)")
     complain("${file}: includes ${header}; programs use the public interface alone")
+  elseif(file MATCHES "^benchmarks/" AND header MATCHES "^(runtime|tools|tests)/")
+    complain("${file}: includes ${header}; kernels are timed below the engine")
   elseif(file MATCHES "^assets/" AND NOT header MATCHES "^assets/")
     complain("${file}: includes ${header}; assets need nothing")
   endif()
@@ -72,7 +74,7 @@ function(check_foreign file header)
 endfunction()
 
 set(count 0)
-foreach(folder IN ITEMS assets ops quant runtime tests tools)
+foreach(folder IN ITEMS assets benchmarks ops quant runtime tests tools)
   file(GLOB_RECURSE files RELATIVE ${SOURCE} ${SOURCE}/${folder}/*.h ${SOURCE}/${folder}/*.hpp ${SOURCE}/${folder}/*.cc
     ${SOURCE}/${folder}/*.c ${SOURCE}/${folder}/*.inc)
   list(FILTER files EXCLUDE REGEX "^tests/consumer/")  # stands outside on purpose

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vit-bench: its report and its worker.
+#include <algorithm>
 #include <cstring>
 #include <sstream>
 
@@ -28,6 +29,111 @@ TEST_CASE("vit-bench reports latency and steps whose shares are a whole", "[cli]
   CHECK(text.out.find("GFLOP/s") != std::string::npos);
   CHECK(run_program("vit-bench", {"--runs", "0"}).status == 2);
   CHECK(run_program("vit-bench", {"-m", "/nowhere"}).status == 3);
+}
+
+TEST_CASE("vit-bench's report has figures of the run, of each step and of the CPU", "[cli]") {
+  const ProcessResult result = run_program("vit-bench", {"--runs", "3", "--format", "json"});
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  const auto report = nlohmann::json::parse(result.out);
+  for (const char* key : {"images_per_second", "gmac", "gflops", "peak_gflops", "share_of_peak", "covered"}) {
+    CAPTURE(key);
+    CHECK(report.at(key).get<double>() > 0);
+  }
+  CHECK(report.at("ms").at("spread").get<double>() >= 0);
+  REQUIRE(report.at("steps").size() > 40);
+  for (const auto& step : report.at("steps"))
+    for (const char* key : {"microseconds", "gflops", "gbytes_per_second", "share_of_peak"}) CHECK(step.at(key).is_number());
+  CHECK(!report.contains("stages"));
+}
+
+TEST_CASE("vit-bench times the stages of pictures", "[cli]") {
+  const std::string photo = std::string(VIT_SOURCE_DIR) + "/assets/images/chelsea.png";
+  const ProcessResult result = run_program("vit-bench", {photo, photo, "--runs", "3", "--format", "json"});
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  const auto report = nlohmann::json::parse(result.out);
+  CHECK(report.at("batch") == 2);
+  for (const char* stage : {"decode", "preprocess", "model"}) CHECK(report.at("stages").at(stage).at("min").get<double>() > 0);
+  const ProcessResult text = run_program("vit-bench", {photo, "--runs", "3"});
+  CHECK(text.out.find("preprocess") != std::string::npos);
+  CHECK(run_program("vit-bench", {"/nowhere.png", "--runs", "3"}).status == 5);
+  CHECK(run_program("vit-bench", {photo, "--batch", "2"}).status == 2);
+}
+
+TEST_CASE("vit-bench measures a grid of sizes and patches, and counts what it computes", "[cli][long]") {
+  const std::vector<std::string> flags = {"--arch", "vit_tiny_patch16_224", "--grid", "64/16,64/32", "--runs", "3"};
+  std::vector<std::string> json_flags = flags;
+  json_flags.insert(json_flags.end(), {"--format", "json"});
+  const ProcessResult result = run_program("vit-bench", json_flags);
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  const auto points = nlohmann::json::parse(result.out).at("points");
+  REQUIRE(points.size() == 2);
+  const double size[] = {64, 64}, patch[] = {16, 32};
+  for (size_t i = 0; i < 2; ++i) {
+    CHECK(points[i].at("size") == size[i]);
+    CHECK(points[i].at("patch") == patch[i]);
+    CHECK(points[i].at("runs") == 3);
+    CHECK(points[i].at("weight_bytes") > 5000000 * 4);
+    CHECK(points[i].at("activation_bytes") > 0);
+    // Multiply-adds of ViT-Ti (C = 192, 12 blocks, an MLP of 4 C, 1000 classes) with T tokens, one of which leaves the last
+    // block.
+    const double grid = size[i] / patch[i], T = grid * grid + 1, C = 192;
+    const double block = 12 * T * C * C + 2 * T * T * C, last = (2 * T + 10) * C * C + 2 * T * C;
+    const double macs = (T - 1) * 3 * patch[i] * patch[i] * C + 11 * block + last + 1000 * C;
+    CHECK(points[i].at("gmac").get<double>() == Approx(macs * 1e-9).epsilon(1e-9));
+  }
+  std::vector<std::string> markdown_flags = flags;
+  markdown_flags.insert(markdown_flags.end(), {"--format", "markdown"});
+  const ProcessResult markdown = run_program("vit-bench", markdown_flags);
+  size_t rows = 0;
+  for (const std::string& line : lines_of(markdown.out)) rows += line.rfind("| 64/", 0) == 0;
+  CHECK(rows == 2);
+
+  for (const char* bad : {"", "64", "64/", "/16", "64/16,", "64/0", "16/32", "9000/16", "64/16x"})
+    CHECK(run_program("vit-bench", {"--arch", "vit_tiny_patch16_224", "--grid", bad}).status == 2);
+  CHECK(run_program("vit-bench", {"--grid", "64/16"}).status == 2);
+  CHECK(run_program("vit-bench", {"--arch", "vit_tiny_patch16_224", "--grid", "64/16", "--kernels"}).status == 2);
+  CHECK(run_program("vit-bench", {"--arch", "no_such_model", "--grid", "64/16"}).status == 3);
+}
+
+TEST_CASE("every kernel of the list has a case in the benchmark, and is right", "[cli][long]") {
+  std::vector<std::string> names;
+#define VIT_KERNEL(name, ...) names.push_back(#name);
+#include "ops/kernel_list.inc"
+#undef VIT_KERNEL
+  const ProcessResult result = run_program("vit-bench", {"--kernels", "--seconds", "1", "--format", "json"});
+  INFO(result.err);
+  CHECK(result.status == 0);
+  const auto report = nlohmann::json::parse(result.out);
+  REQUIRE(report.at("kernels").size() == names.size());
+  for (size_t i = 0; i < names.size(); ++i) {
+    CAPTURE(names[i]);
+    CHECK(report.at("kernels")[i].at("name") == names[i]);
+    CHECK(report.at("kernels")[i].at("check") == "right");
+    CHECK(report.at("kernels")[i].at("us").at("median") > 0);
+  }
+  CHECK(report.at("awkward_shapes").size() == 5);
+  for (const char* list : {"against_onednn", "awkward_shapes"})
+    for (const auto& contest : report.at(list)) CHECK(contest.at("check") == "right");
+  CHECK(run_program("vit-bench", {"--kernels", "--threads", "2"}).status == 2);
+}
+
+TEST_CASE("a report in Markdown is lists and tables whose rows are as wide as their heads", "[cli]") {
+  const ProcessResult result = run_program("vit-bench", {"--runs", "3", "--format", "markdown"});
+  REQUIRE(result.status == 0);
+  size_t tables = 0, bars = 0;
+  for (const std::string& line : lines_of(result.out)) {
+    CHECK((line.empty() || line.rfind("- ", 0) == 0 || line.rfind("|", 0) == 0));
+    if (line.empty() || line[0] != '|') bars = 0;
+    if (line.empty() || line[0] != '|') continue;
+    const auto here = static_cast<size_t>(std::count(line.begin(), line.end(), '|'));
+    tables += bars == 0;
+    if (bars != 0) CHECK(here == bars);
+    bars = here;
+  }
+  CHECK(tables == 2);
 }
 
 TEST_CASE("the worker answers each line with as many latencies and writes the logits", "[cli]") {

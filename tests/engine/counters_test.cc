@@ -84,4 +84,42 @@ TEST_CASE("only the rows that the head reads are computed in the last block", "[
   CHECK(operations(Output::kLogits, "blocks.1") == all);
 }
 
+TEST_CASE("a step's operations and bytes are the same for any number of threads", "[engine]") {
+  const TinyModel tiny;
+  Random random(12);
+  const auto images = random.normals(3 * 3 * 32 * 32);
+  const auto profile = [&](int threads, int64_t batch) {
+    Session session(tiny.model(), {.threads = threads, .profile = true});
+    session.run(images.data(), batch, 32, 32, Output::kLogits);
+    return session.profile();
+  };
+  const auto one = profile(1, 1), three = profile(3, 1), batch = profile(1, 3);
+  REQUIRE(one.size() == three.size());
+  for (size_t s = 0; s < one.size(); ++s) {
+    CAPTURE(one[s].name, one[s].implementation);
+    CHECK(one[s].bytes > 0);
+    // Thirds are summed in floating point.
+    CHECK(three[s].bytes == Approx(one[s].bytes).epsilon(1e-12));
+    CHECK(three[s].operations == one[s].operations);
+    CHECK(batch[s].bytes == 3 * one[s].bytes);
+  }
+}
+
+TEST_CASE("a linear step reads its input and its weights and writes its output, each once", "[engine]") {
+  const TinyModel tiny;
+  Random random(13);
+  const auto image = random.normals(3 * 32 * 32);
+  Session session(tiny.model(), {.threads = 1, .profile = true});
+  session.run(image.data(), 1, 32, 32, Output::kFeatures);
+  const int64_t rows = 17, lanes = kernels(session.isa()).panel_columns;
+  const int64_t in = tiny.options().embed_dim, out = tiny.options().mlp_dim;
+  for (const StepProfile& p : session.profile()) {
+    if (p.name != "blocks.0.act") continue;
+    const int64_t floats = rows * (row_stride(in) + row_stride(out)) + round_up(out, lanes) * (in + 1);
+    CHECK(p.bytes == static_cast<double>(floats * 4));
+    return;
+  }
+  FAIL("no such step");
+}
+
 }  // namespace vit

@@ -159,6 +159,13 @@ void check_multiply_row(const KernelTable& kernels) {
   }
 }
 
+void check_multiply_add_chains(const KernelTable& kernels) {
+  // x/2 + 1 three times is x/8 + 7/4: each number here has few enough bits to be exact.
+  const double first = kMultiplyAddChains * (kMultiplyAddChains - 1) / 2.0;
+  CHECK(kernels.multiply_add_chains(0.5f, 1.0f, 0) == kernels.lanes * first);
+  CHECK(kernels.multiply_add_chains(0.5f, 1.0f, 3) == kernels.lanes * (first / 8 + kMultiplyAddChains * 1.75));
+}
+
 void check_rms_norm_row(const KernelTable& kernels) {
   for (const int64_t n : kSizes) {
     CAPTURE(n);

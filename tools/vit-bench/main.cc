@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "tools/common/engine.h"
 #include "tools/common/failure.h"
 #include "tools/vit-bench/bench.h"
 
 namespace vit::tool {
 namespace {
 
-constexpr CommandSpec kCommands[] = {{"bench", "", ""}};
+constexpr CommandSpec kCommands[] = {{"bench", "[IMAGE...]", ""}};
 
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", 1},
@@ -19,7 +18,9 @@ constexpr OptionSpec kOptions[] = {
     {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", 1},
     {"--isa", "sse2|avx2|avx512|avx512vnni|avx512bf16|amx|neon", "Instruction set [the best of this CPU]", 1},
     {"--precision", "f32|bf16|int8|auto", "What layers multiply in; auto: bf16 where the CPU has it, else f32 [f32]", 1},
-    {"--format", "text|json", "Form of the report [text]", 1},
+    {"--grid", "SIZE/PATCH,...", "With --arch: measure it untrained at each of these sizes, as 256/16,384/32,512/16", 1, kPerRun},
+    {"--kernels", "", "Check and time the kernels, and steps against oneDNN and at awkward sizes, on one thread", 1, kPerRun},
+    {"--format", "text|json|markdown", "Form of the report [text]", 1},
     {"-o,--output", "FILE", "Where the report goes, with --worker the logits as raw float32; - is standard output [-]", 1,
      kPerRun},
     {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", 1},
@@ -30,37 +31,21 @@ constexpr OptionSpec kOptions[] = {
 int run(int argc, char** argv) {
   const std::optional<Arguments> arguments = parse_arguments(vit_bench_program(), argc, argv);
   if (!arguments) return kDone;
-  return arguments->has("worker") ? work(*arguments) : measure(*arguments);
+  const bool worker = arguments->has("worker"), grid = arguments->has("grid"), kernels = arguments->has("kernels");
+  if (worker + grid + kernels > 1) throw Failure(kUsage, "expected one of --worker, --grid and --kernels");
+  if (worker) return work(*arguments);
+  if (arguments->has("input")) throw Failure(kUsage, "--input is read with --worker only");
+  if (grid) return measure_grid(*arguments);
+  return kernels ? measure_kernels(*arguments) : measure(*arguments);
 }
 
 }  // namespace
 
 const ProgramSpec& vit_bench_program() {
-  static const ProgramSpec program{"vit-bench", "vit-bench: how long a model takes on this CPU, step by step.", kCommands,
-                                   kOptions};
+  static const ProgramSpec program{"vit-bench",
+                                   "vit-bench: how long a model takes on this CPU, step by step, on pictures or on random input.",
+                                   kCommands, kOptions};
   return program;
-}
-
-Workload make_workload(const Arguments& arguments, const Session& session) {
-  const vit_model_info info = session.model().info();
-  const Size size = parse_size(arguments);
-  Workload out;
-  out.batch = arguments.whole("batch", 1, 4096, 1);
-  out.height = size.height != 0 ? size.height : info.height;
-  out.width = size.height != 0 ? size.width : info.width;
-  out.want = info.num_labels != 0 ? VIT_OUTPUT_LOGITS : VIT_OUTPUT_EMBEDDING;
-  if (out.height < info.patch_height || out.width < info.patch_width)
-    throw Failure(kUsage, "--size: less than one patch of the model");
-  out.input.resize(out.batch * info.channels * out.height * out.width);
-  out.output.resize(out.batch * (info.num_labels != 0 ? info.num_labels : info.embed_dim));
-  return out;
-}
-
-double run_once(Session& session, Workload& work) {
-  const auto start = std::chrono::steady_clock::now();
-  detail::check(vit_run(session.c(), work.input.data(), work.batch, work.height, work.width, work.want, work.output.data(),
-                        work.output.size()));
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start).count();
 }
 
 }  // namespace vit::tool

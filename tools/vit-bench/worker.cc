@@ -36,6 +36,7 @@ size_t parse_request(const std::string& line) {
 
 int work(const Arguments& arguments) {
   if (!arguments.has("input")) throw Failure(kUsage, "--worker needs --input");
+  if (!arguments.inputs.empty()) throw Failure(kUsage, "--worker: its input is that of --input; expected no pictures");
   Session session = open_session(open_model(arguments, Untrained::kAllowed), parse_session_options(arguments));
   Workload workload = make_workload(arguments, session);
   read_raw(arguments.text("input", ""), workload.input);
