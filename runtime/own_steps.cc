@@ -22,7 +22,7 @@ class OwnSteps final : public StepMaker {
       if (const auto found = options_.policy->layers.find(linear.name); found != options_.policy->layers.end())
         return found->second.precision;
     // One row an image costs little in any precision, and the classifier is where errors show.
-    return linear.domain == Domain::kImages && options_.precision == Precision::kInt8 ? kept() : options_.precision;
+    return linear.domain == Domain::kImages ? Precision::kF32 : options_.precision;
   }
   std::unique_ptr<Step> operands(const Node& value, Precision precision, BufferRef x, BufferRef y) override {
     auto step = make<OperandsStep>(precision == Precision::kInt8 ? "quantise" : "round");

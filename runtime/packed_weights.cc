@@ -68,14 +68,18 @@ PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int6
           for (int64_t c = 0; c < 3; ++c)
             for (int64_t cell = 0; cell < cells; ++cell)
               to[cell * 3 + c] = static_cast<float>(channel_row[static_cast<size_t>(c * cells + cell)] * normalisation.scale[c]);
-          // The shift belongs to the weights as they are stored: with the exact ones the rounding of 8-bit weights would meet the
-          // pixels' mean, which is larger than what is told by them.
+          // The shift belongs to the weights as they are stored: with the exact ones the rounding of narrow weights would meet
+          // the pixels' mean, which is larger than what is told by them.
           double shift = 0;
           const float step = precision == Precision::kInt8 ? quantise_channel(to, in, quantised.data()) : 0;
-          for (int64_t k = 0; k < in; ++k) {
-            const double w = precision == Precision::kInt8 ? double{step} * quantised[static_cast<size_t>(k)] : double{to[k]};
-            shift += w / normalisation.scale[k % 3] * normalisation.shift[k % 3];
-          }
+          const auto stored = [&](int64_t k) -> double {
+            switch (precision) {
+              case Precision::kF32: return to[k];
+              case Precision::kBF16: return from_bf16(to_bf16(to[k]));
+              default: return double{step} * quantised[static_cast<size_t>(k)];
+            }
+          };
+          for (int64_t k = 0; k < in; ++k) shift += stored(k) / normalisation.scale[k % 3] * normalisation.shift[k % 3];
           bias[static_cast<size_t>(o)] = static_cast<float>(bias[static_cast<size_t>(o)] + shift);
         }
       },
