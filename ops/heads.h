@@ -8,24 +8,30 @@
 
 namespace vit {
 
-/// What both layouts share: columns of [q | k | v] are cut into runs that lie within one head of one part.
+/// What both layouts share. A `Writer` puts runs of columns, which lie within one head of one part, into its layout.
+template <class Writer, class N>
 class HeadsOfImage {
  public:
+  using Number = N;
   HeadsOfImage(const Pass& pass, const KernelTable& kernels, const HeadLayout& layout, const HeadBuffers& heads, int stage,
                int image)
       : pass_(pass), kernels_(kernels), layout_(layout), heads_(heads), rows_(pass.rows[stage][image]) {}
 
- protected:
-  /// Calls f(part, head, dim, n, from_column) for each run.
-  template <class F>
-  void for_runs(int64_t column, int64_t columns, F f) const {
+  /// Puts `rows` rows of columns [column, column + columns) of [q | k | v], which begin at `from`, where they belong.
+  void write(const Number* from, int64_t stride, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
+    const auto& writer = static_cast<const Writer&>(*this);
     for (int64_t done = 0; done < columns;) {
-      const int64_t at = column + done, head = at % layout_.channels() / layout_.head_dim, dim = at % layout_.head_dim;
+      const int64_t at = column + done, part = at / layout_.channels();
+      const int64_t head = at % layout_.channels() / layout_.head_dim, dim = at % layout_.head_dim;
       const int64_t n = std::min(columns - done, layout_.head_dim - dim);
-      f(at / layout_.channels(), head, dim, n, done);
+      if (part == 0) writer.write_queries(from + done, stride, row, rows, head, dim, n);
+      if (part == 1) writer.write_keys(from + done, stride, row, rows, head, dim, n);
+      if (part == 2) writer.write_values(from + done, stride, row, rows, head, dim, n);
       done += n;
     }
   }
+
+ protected:
   /// Floats from the beginning of the value or the key buffer to the panel in which a number stands.
   int64_t value_panel(int64_t head, int64_t dim) const {
     const int64_t rows = layout_.padded_rows(rows_.count), steps = layout_.precision == Precision::kF32 ? rows : rows / 2;
@@ -35,7 +41,6 @@ class HeadsOfImage {
     return rows_.key_begin * layout_.key_floats() +
            (head * layout_.padded_rows(rows_.count) + at / layout_.panel * layout_.panel) * layout_.head_steps();
   }
-  template <class Number>
   static void copy(const Number* from, int64_t from_stride, int64_t rows, int64_t columns, Number* to, int64_t to_stride) {
     for (int64_t i = 0; i < rows; ++i)
       std::memcpy(to + i * to_stride, from + i * from_stride, static_cast<size_t>(columns) * sizeof(Number));
@@ -55,9 +60,8 @@ struct PanelPlace {
   int64_t stride = 0;
 };
 
-class F32Heads : public HeadsOfImage {
+class F32Heads : public HeadsOfImage<F32Heads, float> {
  public:
-  using Number = float;
   static constexpr ProductStore kStore = ProductStore::kWrite;
   using HeadsOfImage::HeadsOfImage;
 
@@ -79,16 +83,11 @@ class F32Heads : public HeadsOfImage {
     return {};
   }
 
-  /// Puts `rows` rows of columns [column, column + columns) of [q | k | v], which begin at `from`, where they belong.
-  void write(const float* from, int64_t stride, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
-    for_runs(column, columns, [&](int64_t part, int64_t head, int64_t dim, int64_t n, int64_t at) {
-      if (part == 0) copy(from + at, stride, rows, n, pass_.row(heads_.q, row) + head * layout_.head_dim + dim, heads_.q.stride);
-      if (part == 1) write_keys(from + at, stride, row, rows, head, dim, n);
-      if (part == 2) write_values(from + at, stride, row, rows, head, dim, n);
-    });
-  }
-
  private:
+  friend class HeadsOfImage<F32Heads, float>;
+  void write_queries(const float* from, int64_t stride, int64_t row, int64_t rows, int64_t head, int64_t dim, int64_t n) const {
+    copy(from, stride, rows, n, pass_.row(heads_.q, row) + head * layout_.head_dim + dim, heads_.q.stride);
+  }
   void write_keys(const float* from, int64_t stride, int64_t row, int64_t rows, int64_t head, int64_t dim,
                   int64_t columns) const {
     while (rows > 0) {
@@ -107,9 +106,8 @@ class F32Heads : public HeadsOfImage {
   }
 };
 
-class BF16Heads : public HeadsOfImage {
+class BF16Heads : public HeadsOfImage<BF16Heads, uint16_t> {
  public:
-  using Number = uint16_t;
   static constexpr ProductStore kStore = ProductStore::kBF16;
   using HeadsOfImage::HeadsOfImage;
 
@@ -134,15 +132,8 @@ class BF16Heads : public HeadsOfImage {
     return {query_at(row, 0, column), heads_.q.stride * 2};
   }
 
-  void write(const uint16_t* from, int64_t stride, int64_t row, int64_t rows, int64_t column, int64_t columns) const {
-    for_runs(column, columns, [&](int64_t part, int64_t head, int64_t dim, int64_t n, int64_t at) {
-      if (part == 0) write_queries(from + at, stride, row, rows, head, dim, n);
-      if (part == 1) write_keys(from + at, stride, row, rows, head, dim, n);
-      if (part == 2) write_values(from + at, stride, row, rows, head, dim, n);
-    });
-  }
-
  private:
+  friend class HeadsOfImage<BF16Heads, uint16_t>;
   /// Numbers behind a head that only fill its last step of 64 bytes.
   int64_t padding() const { return 2 * layout_.head_steps() - layout_.head_dim; }
   bool ends_head(int64_t dim, int64_t columns) const { return dim + columns == layout_.head_dim && padding() > 0; }

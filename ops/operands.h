@@ -36,6 +36,9 @@ inline void multiply(const KernelTable& kernels, Precision precision, const Prod
   (precision == Precision::kInt8 ? kernels.multiply_int8 : kernels.multiply_bf16)(product);
 }
 
+/// Of a layer that 8 bits are not enough for.
+inline Precision wider_precision(const KernelTable& kernels) { return kernels.has_bf16 ? Precision::kBF16 : Precision::kF32; }
+
 /// Rows of float32 as operands, where the step that made them could not write them so.
 struct OperandsStep final : Step {
   const KernelTable* kernels = nullptr;

@@ -163,7 +163,7 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
     }
   }
   if (!(choice.cosine >= min_cosine_)) {
-    choice.precision = kernels.has_bf16 ? Precision::kBF16 : Precision::kF32;
+    choice.precision = wider_precision(kernels);
     choice.column_factor.clear();
   }
   if (!choice.column_factor.empty()) policy_.norm_divisor[norm->name] = choice.column_factor;

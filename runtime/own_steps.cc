@@ -42,7 +42,8 @@ class OwnSteps final : public StepMaker {
     step->y = y;
     // 8-bit pixels are operands as they are, but not where operands have 7 bits; float planes are not.
     const bool exact = options_.pixels && options_.kernels->levels == 255;
-    const Precision precision = options_.precision == Precision::kInt8 && !exact ? kept() : options_.precision;
+    const Precision precision =
+        options_.precision == Precision::kInt8 && !exact ? wider_precision(*options_.kernels) : options_.precision;
     step->implementation += as(precision);
     const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels(precision);
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
@@ -120,8 +121,6 @@ class OwnSteps final : public StepMaker {
     return step;
   }
   int64_t panel() const { return options_.kernels->panel_columns; }
-  /// Of layers that 8 bits are not enough for.
-  Precision kept() const { return options_.kernels->has_bf16 ? Precision::kBF16 : Precision::kF32; }
   static std::string as(Precision precision) {
     return precision == Precision::kF32 ? "" : std::string(", ") + precision_name(precision);
   }

@@ -145,7 +145,8 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
   for (const uint8_t* const end = x + 4 * p.steps; x != end;) {
     if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
     soon += 64;
-    // The bound is not to be known: unrolled, GCC adds up products of four steps before the sums, for which there are no registers.
+    // The bound is not to be known: unrolled, GCC adds up products of four steps before the sums, for which there are no
+    // registers.
     for (const uint8_t* const stop = x + 16 < end ? x + 16 : end; x != stop; x += 4, w += 4 * kPanelColumns) {
       Bits weight[J];
 #pragma GCC unroll 4

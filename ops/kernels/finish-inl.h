@@ -67,42 +67,33 @@ VIT_INLINE void finish_with(const Product& p, const TilePlace& tile, const Sum* 
 template <class Sum>
 VIT_INLINE void finish(const Product& p, const TilePlace& tile, const Sum* sums, int64_t stride) {
   auto* y = static_cast<float*>(p.y);
-  const auto write = [=](int64_t at, int64_t lanes, Vec v) __attribute__((always_inline)) {
-    if (lanes == kLanes)
-      store(y + at, v);
-    else
-      store_first(y + at, lanes, v);
-  };
-  const auto old = [=](int64_t at, int64_t lanes) __attribute__((always_inline)) {
-    return lanes == kLanes ? load(y + at) : load_first(y + at, lanes, 0.0f);
-  };
-#define VIT_PUT [&](int64_t at, int64_t column, int64_t lanes, Vec v) __attribute__((always_inline))
+  auto* narrow = static_cast<uint16_t*>(p.y);
   switch (p.store) {
     case ProductStore::kAdd:
       return finish_with(
-          p, tile, sums, stride, VIT_PUT { (void)column, write(at, lanes, old(at, lanes) + v); });
+          p, tile, sums, stride, [=](int64_t at, int64_t, int64_t lanes, Vec v) __attribute__((always_inline)) {
+            store_lanes(y + at, lanes, load_lanes(y + at, lanes) + v);
+          });
     case ProductStore::kScaleAdd:
       return finish_with(
-          p, tile, sums, stride, VIT_PUT { write(at, lanes, mul_add(load(p.gamma + column), v, old(at, lanes))); });
+          p, tile, sums, stride, [ =, &p ](int64_t at, int64_t column, int64_t lanes, Vec v) __attribute__((always_inline)) {
+            store_lanes(y + at, lanes, mul_add(load(p.gamma + column), v, load_lanes(y + at, lanes)));
+          });
     case ProductStore::kBF16:
       return with_coarse_activation(p.activation, [&](auto f) {
-        auto* narrow = static_cast<uint16_t*>(p.y);
         finish_with(
-            p, tile, sums, stride, VIT_PUT {
-              (void)column;
-              if (lanes == kLanes)
-                store_bf16(narrow + at, f(v));
-              else
-                store_bf16_first(narrow + at, lanes, f(v));
+            p, tile, sums, stride, [=](int64_t at, int64_t, int64_t lanes, Vec v) __attribute__((always_inline)) {
+              store_bf16_lanes(narrow + at, lanes, f(v));
             });
       });
     case ProductStore::kWrite:
       return with_coarse_activation(p.activation, [&](auto f) {
         finish_with(
-            p, tile, sums, stride, VIT_PUT { (void)column, write(at, lanes, f(v)); });
+            p, tile, sums, stride, [=](int64_t at, int64_t, int64_t lanes, Vec v) __attribute__((always_inline)) {
+              store_lanes(y + at, lanes, f(v));
+            });
       });
   }
-#undef VIT_PUT
 }
 
 }  // namespace

@@ -2,7 +2,7 @@
 // Rows of float32 as the operands of narrow products: 8-bit numbers with a RowScale, bfloat16.
 #pragma once
 
-#include "ops/kernels/math-inl.h"
+#include "ops/kernels/row-inl.h"
 #include "quant/precision.h"
 
 namespace vit {
@@ -54,11 +54,12 @@ VIT_INLINE void store_bf16(uint16_t* p, Vec v) {
 #endif
 }
 
-/// The first n < kLanes of them.
-VIT_INLINE void store_bf16_first(uint16_t* p, int64_t n, Vec v) {
+/// All lanes, or the first of them.
+VIT_INLINE void store_bf16_lanes(uint16_t* p, int64_t count, Vec v) {
+  if (count == kLanes) return store_bf16(p, v);
   alignas(64) uint16_t lanes[kLanes];
   store_bf16(lanes, v);
-  memcpy(p, lanes, static_cast<size_t>(n) * sizeof(uint16_t));
+  memcpy(p, lanes, static_cast<size_t>(count) * sizeof(uint16_t));
 }
 
 VIT_INLINE float reduce_min(Vec v) { return -reduce_max(-v); }
@@ -97,36 +98,25 @@ void quantise_row(const float* x, int64_t n, uint8_t* y) noexcept {
   memcpy(y + padded, &row, sizeof row);
 }
 
+VIT_INLINE void pad_bf16(uint16_t* y, int64_t n) {
+  memset(y + n, 0, static_cast<size_t>(operand_bytes(Precision::kBF16, n) - 2 * n));
+}
+
 /// y = x, rounded to nearest even, padded with zeros to operand_bytes. x: [n].
 void bf16_row(const float* x, int64_t n, uint16_t* y) noexcept {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) store_bf16(y + i, load(x + i));
-  if (i < n) store_bf16_first(y + i, n - i, load_first(x + i, n - i, 0.0f));
-  memset(y + n, 0, static_cast<size_t>(operand_bytes(Precision::kBF16, n) - 2 * n));
+  if (i < n) store_bf16_lanes(y + i, n - i, load_first(x + i, n - i, 0.0f));
+  pad_bf16(y, n);
 }
 
 /// softmax_row() into bfloat16, padded with zeros to operand_bytes. The sum is that of the unrounded numbers.
 float softmax_bf16_row(const float* x, float scale, int64_t n, uint16_t* y) noexcept {
-  Vec top(x[0]);
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes) top = xsimd::max(top, load(x + i));
-  if (i < n) top = xsimd::max(top, load_first(x + i, n - i, x[0]));
-  const float in_octaves = scale * 1.44269504f;  // e^x = 2^(x / ln 2)
-  const Vec factor(in_octaves), shift(-reduce_max(top) * in_octaves);
-  Vec sum(0.0f);
-  for (i = 0; i + kLanes <= n; i += kLanes) {
-    const Vec e = exp2_coarse(mul_add(load(x + i), factor, shift));
-    sum += e;
-    store_bf16(y + i, e);
-  }
-  if (i < n) {
-    const Vec e =
-        exp2_coarse(mul_add(load_first(x + i, n - i, -3e38f), factor, shift));  // a spare lane vanishes, as in softmax_row
-    sum += e;
-    store_bf16_first(y + i, n - i, e);
-  }
-  memset(y + n, 0, static_cast<size_t>(operand_bytes(Precision::kBF16, n) - 2 * n));
-  return reduce_add(sum);
+  pad_bf16(y, n);
+  return softmax_with(
+      x, scale * 1.44269504f, n,  // e^x = 2^(x / ln 2)
+      [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
+      [=](int64_t i, int64_t lanes, Vec e) __attribute__((always_inline)) { store_bf16_lanes(y + i, lanes, e); });
 }
 
 /// y[2 i] = even[i], y[2 i + 1] = odd[i]: two rows of values as the steps of a packed panel.

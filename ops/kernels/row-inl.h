@@ -31,30 +31,38 @@ void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channel
   map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
 }
 
-/// y[i] = e^(scale (x[i] - max x)); returns the sum of y, so that y / sum is the softmax of scale * x.
-///
-/// x, y: [n], n >= 1, scale > 0. The division waits for the caller, who has fewer numbers to divide.
-float softmax_row(const float* x, float scale, int64_t n, float* y) noexcept {
+/// Calls put(i, lanes, exp(factor (x[i ..] - max x))) for each vector and returns the sum of all; x: [n], n >= 1, factor > 0.
+template <class Exp, class Put>
+VIT_INLINE float softmax_with(const float* x, float factor, int64_t n, Exp exp, Put put) {
   assert(n >= 1);
   Vec top(x[0]);
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes) top = xsimd::max(top, load(x + i));
   if (i < n) top = xsimd::max(top, load_first(x + i, n - i, x[0]));
-  const Vec factor(scale), shift(-reduce_max(top) * scale);
+  const Vec scale(factor), shift(-reduce_max(top) * factor);
 
   Vec sum(0.0f);
   for (i = 0; i + kLanes <= n; i += kLanes) {
-    const Vec e = exp_of(mul_add(load(x + i), factor, shift));
+    const Vec e = exp(mul_add(load(x + i), scale, shift));
     sum += e;
-    store(y + i, e);
+    put(i, kLanes, e);
   }
   if (i < n) {
     // A spare lane gives e^-87, which vanishes in a sum of at least 1.
-    const Vec e = exp_of(mul_add(load_first(x + i, n - i, -3e38f), factor, shift));
+    const Vec e = exp(mul_add(load_first(x + i, n - i, -3e38f), scale, shift));
     sum += e;
-    store_first(y + i, n - i, e);
+    put(i, n - i, e);
   }
   return reduce_add(sum);
+}
+
+/// y[i] = e^(scale (x[i] - max x)); returns the sum of y, so that y / sum is the softmax of scale * x.
+///
+/// x, y: [n], n >= 1, scale > 0. The division waits for the caller, who has fewer numbers to divide.
+float softmax_row(const float* x, float scale, int64_t n, float* y) noexcept {
+  return softmax_with(
+      x, scale, n, [](Vec v) __attribute__((always_inline)) { return exp_of(v); },
+      [=](int64_t i, int64_t lanes, Vec e) __attribute__((always_inline)) { store_lanes(y + i, lanes, e); });
 }
 
 /// y = a + b

@@ -43,6 +43,10 @@ VIT_INLINE void store_first(float* p, int64_t n, Vec v) {
 #endif
 }
 
+/// All lanes, or the first of them.
+VIT_INLINE Vec load_lanes(const float* p, int64_t lanes) { return lanes == kLanes ? load(p) : load_first(p, lanes, 0.0f); }
+VIT_INLINE void store_lanes(float* p, int64_t lanes, Vec v) { lanes == kLanes ? store(p, v) : store_first(p, lanes, v); }
+
 /// a * b + c, rounded once where the CPU can. xsimd 8 knows no fused form for AVX-512.
 VIT_INLINE Vec mul_add(Vec a, Vec b, Vec c) {
 #if defined(__AVX512F__)

@@ -50,14 +50,20 @@ std::string config_of(const TinyOptions& o) {
          field("patch_size", o.patch) + ", \"id2label\": {" + labels + "}}";
 }
 
-/// The outlier that the options ask for: no value behind the linear layers changes.
-void enlarge_channel(const TinyOptions& options, const std::string& name, const Shape& shape, std::vector<float>& values) {
+/// The outliers that the options ask for.
+void enlarge_channels(const TinyOptions& options, const std::string& name, const Shape& shape, std::vector<float>& values) {
   constexpr int64_t kChannel = 3;
-  const bool norm = name.find(".layernorm_") != std::string::npos;
-  const bool reader = name.find(".attention.attention.") != std::string::npos || name.find(".intermediate.") != std::string::npos;
-  if (norm) values[kChannel] *= options.outlier;
-  if (reader && shape.rank() == 2)
-    for (int64_t row = 0; row < shape[0]; ++row) values[static_cast<size_t>(row * shape[1] + kChannel)] /= options.outlier;
+  const auto has = [&](const char* part) { return name.find(part) != std::string::npos; };
+  const auto scale_column = [&](float factor) {
+    if (shape.rank() == 2)
+      for (int64_t row = 0; row < shape[0]; ++row) values[static_cast<size_t>(row * shape[1] + kChannel)] *= factor;
+  };
+  if (has(".layernorm_")) values[kChannel] *= options.outlier;
+  if (has(".attention.attention.") || has(".intermediate.")) scale_column(1 / options.outlier);
+  if (has(".intermediate."))
+    for (int64_t i = 0, width = shape.rank() == 2 ? shape[1] : 1; i < width; ++i)
+      values[static_cast<size_t>(kChannel * width + i)] *= options.hidden_outlier;
+  if (has(".output.dense") && !has(".attention.")) scale_column(1 / options.hidden_outlier);
 }
 
 std::string weights_of(const TinyOptions& options) {
@@ -67,7 +73,7 @@ std::string weights_of(const TinyOptions& options) {
     const size_t begin = data.size();
     std::vector<float> values(static_cast<size_t>(shape.elements()));
     for (float& value : values) value = offset + scale * random.normal();
-    enlarge_channel(options, name, shape, values);
+    enlarge_channels(options, name, shape, values);
     data.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(float));
     std::string dims;
     for (const int64_t d : shape.dims()) dims += (dims.empty() ? "" : ",") + std::to_string(d);

@@ -37,21 +37,13 @@ void try_picture(Tally& tally, const File& file) {
   DecodeOptions options;
   options.max_pixels = kMaxPixels;
   const File exact(file.begin(), file.end());
-  const LargestAllocation largest;
-  try {
+  tally.attempt(Code::kImage, int64_t{12} * static_cast<int64_t>(kMaxPixels), [&] {
     const Pixels pixels = decode_image(exact, "x", options);
     uint64_t sum = 0;  // reads every pixel, for sanitizers that know uninitialised memory
     for (const uint8_t byte : pixels.data) sum += byte;
     const bool fits = pixels.height > 0 && pixels.width > 0 && static_cast<uint64_t>(pixels.height * pixels.width) <= kMaxPixels;
     if (!fits || sum > 255 * 3 * kMaxPixels) FAIL_CHECK(pixels.height << " x " << pixels.width);
-    tally.taken();
-  } catch (const Error& error) {
-    if (error.code() != Code::kImage) FAIL_CHECK(error.what());
-    tally.refused(error.what());
-  } catch (const std::exception& other) {
-    FAIL_CHECK("not an Error: " << other.what());
-  }
-  if (largest.bytes() > int64_t{12} * static_cast<int64_t>(kMaxPixels)) FAIL_CHECK("an allocation of " << largest.bytes());
+  });
 }
 
 void try_both(Tally& tally, const File& file, bool png) {

@@ -28,18 +28,7 @@ using Files = std::map<std::string, std::string>;
 template <class Attempt>
 void attempt_in(Tally& tally, const std::string& bytes, Attempt attempt) {
   if (!tally.is_new(bytes)) return;
-  const LargestAllocation largest;
-  try {
-    attempt();
-    tally.taken();
-  } catch (const Error& error) {
-    if (error.code() != Code::kModel) FAIL_CHECK(error.what());
-    tally.refused(error.what());
-  } catch (const std::exception& other) {
-    FAIL_CHECK("not an Error: " << other.what());
-  }
-  if (largest.bytes() > (int64_t{1} << 20) + 256 * static_cast<int64_t>(bytes.size()))
-    FAIL_CHECK("an allocation of " << largest.bytes() << " for " << bytes.size() << " bytes");
+  tally.attempt(Code::kModel, (int64_t{1} << 20) + 256 * static_cast<int64_t>(bytes.size()), attempt);
 }
 
 const std::string kCharacters("\"{}[],:09-.\\\n\x80\0e /", 18);

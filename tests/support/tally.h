@@ -9,6 +9,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "ops/core/error.h"
+#include "tests/allocations.h"
 #include "tests/catch.h"
 
 namespace vit {
@@ -22,6 +24,22 @@ class Tally {
 
   /// Whether these bytes are a case that was not there yet.
   bool is_new(std::string_view bytes) { return seen_.insert(std::hash<std::string_view>()(bytes)).second; }
+  /// Tries what was made of a case: it is taken, or refused by an Error of this kind in one clear sentence, and no single
+  /// allocation is larger than `most` bytes.
+  template <class Attempt>
+  void attempt(Code kind, int64_t most, Attempt body) {
+    const LargestAllocation largest;
+    try {
+      body();
+      ++taken_;
+    } catch (const Error& error) {
+      if (error.code() != kind) FAIL_CHECK(error.what());
+      refused(error.what());
+    } catch (const std::exception& other) {
+      FAIL_CHECK("not an Error: " << other.what());
+    }
+    if (largest.bytes() > most) FAIL_CHECK("an allocation of " << largest.bytes() << ", more than " << most);
+  }
   void taken() { ++taken_; }
   /// Checks that a refusal is one clear sentence.
   void refused(const std::string& sentence) {
