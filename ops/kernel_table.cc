@@ -1,28 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/kernel_table.h"
 
+#include <cstring>
+
 namespace vit {
 
-#if defined(__x86_64__)
-extern const KernelTable kernels_sse2, kernels_avx2, kernels_avx512, kernels_avx512vnni, kernels_avx512bf16, kernels_amx;
-#else
-extern const KernelTable kernels_neon;
-#endif
+// VIT_BUILT_ISAS is "VIT_ISA(sse2) VIT_ISA(avx2) ...": what ops/kernels/CMakeLists.txt builds.
+#define VIT_ISA(name) extern const KernelTable kernels_##name;
+VIT_BUILT_ISAS
+#undef VIT_ISA
 
 const KernelTable& kernels(Isa isa) {
-#if defined(__x86_64__)
-  switch (isa) {
-    case Isa::kAmx: return kernels_amx;
-    case Isa::kAvx512Bf16: return kernels_avx512bf16;
-    case Isa::kAvx512Vnni: return kernels_avx512vnni;
-    case Isa::kAvx512: return kernels_avx512;
-    case Isa::kAvx2: return kernels_avx2;
-    default: return kernels_sse2;
-  }
-#else
-  (void)isa;
-  return kernels_neon;
-#endif
+#define VIT_ISA(name) &kernels_##name,
+  static constexpr const KernelTable* kTables[] = {VIT_BUILT_ISAS};
+#undef VIT_ISA
+  for (const KernelTable* table : kTables)
+    if (std::strcmp(table->isa, isa_name(isa)) == 0) return *table;
+  return *kTables[0];
 }
 
 }  // namespace vit

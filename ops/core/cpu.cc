@@ -85,7 +85,15 @@ const char* isa_name(Isa isa) {
 }
 
 const std::vector<Isa>& usable_isas() {
-  static const std::vector<Isa> isas = detect();
+  static const std::vector<Isa> isas = [] {
+    std::vector<Isa> found = detect();
+#ifdef VIT_ISAS
+    std::erase_if(found, [](Isa isa) {
+      return std::string(" " VIT_ISAS " ").find(' ' + std::string(isa_name(isa)) + ' ') == std::string::npos;
+    });
+#endif
+    return found;
+  }();
   return isas;
 }
 
