@@ -47,6 +47,16 @@ void make_operands(PackedLinear& packed, int64_t channel, const float* weight, u
   }
 }
 
+/// Calls each(first, count) for parts of [first, first + count) that lie in one panel.
+template <class Each>
+void for_runs(int64_t first, int64_t count, int64_t panel, Each each) {
+  for (const int64_t end = first + count; first < end;) {
+    const int64_t run = std::min(end, (first / panel + 1) * panel) - first;
+    each(first, run);
+    first += run;
+  }
+}
+
 }  // namespace
 
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
@@ -78,6 +88,46 @@ PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t p
         for (int64_t s = s0; s < std::min(s0 + kBlock, steps); ++s) to[s * panel + c] = operands[c * steps + s];
   }
   return packed;
+}
+
+PackedLinear with_panel(const PackedLinear& packed, int64_t panel) {
+  PackedLinear other;
+  other.precision = packed.precision;
+  other.in = packed.in, other.out = packed.out, other.panel = panel;
+  other.weight = Buffer<uint8_t>(other.panels() * other.panel_bytes());
+  const auto widened = [&](const Buffer<float>& values) {
+    return pad_to_panels(packed.out, panel, [&](float* to) { std::copy_n(values.data(), packed.out, to); });
+  };
+  if (packed.bias.size() != 0) other.bias = widened(packed.bias);
+  if (packed.precision == Precision::kInt8) other.scale = widened(packed.scale), other.column_sum = widened(packed.column_sum);
+  const int64_t steps = packed.steps();
+  const auto* from = reinterpret_cast<const uint32_t*>(packed.weight.data());
+  auto* to = reinterpret_cast<uint32_t*>(other.weight.data());
+  for (int64_t p = 0; p < other.panels(); ++p)
+    for (int64_t s = 0; s < steps; ++s)
+      for_runs(p * panel, std::min(panel, packed.out - p * panel), packed.panel, [&](int64_t channel, int64_t count) {
+        std::copy_n(from + (channel / packed.panel * steps + s) * packed.panel + channel % packed.panel, count,
+                    to + (p * steps + s) * panel + channel - p * panel);
+      });
+  return other;
+}
+
+void unpack_channel(const PackedLinear& packed, int64_t channel, int64_t first, int64_t count, float* to) {
+  const int64_t panel = packed.panel, per_step = 4 / operand_size(packed.precision);
+  const uint8_t* column = packed.panel_bytes_at(channel / panel) + channel % panel * 4;
+  for (int64_t k = first; k < first + count; ++k) {
+    const uint8_t* at = column + k / per_step * panel * 4 + k % per_step * operand_size(packed.precision);
+    switch (packed.precision) {
+      case Precision::kF32: std::memcpy(to++, at, sizeof(float)); break;
+      case Precision::kBF16: {
+        uint16_t value;
+        std::memcpy(&value, at, sizeof value);
+        *to++ = from_bf16(value);
+        break;
+      }
+      case Precision::kInt8: *to++ = packed.scale[channel] * static_cast<float>(static_cast<int8_t>(*at));
+    }
+  }
 }
 
 }  // namespace vit

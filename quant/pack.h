@@ -55,6 +55,12 @@ using RowSource = std::function<void(int64_t first, int64_t count, float* to)>;
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
                          const std::function<void(float* to)>& bias, std::span<const float> column_factor = {});
 
+/// The same weights in panels of another width.
+PackedLinear with_panel(const PackedLinear& packed, int64_t panel);
+
+/// Weights [first, first + count) of one output channel as float32: what the stored numbers stand for.
+void unpack_channel(const PackedLinear& packed, int64_t channel, int64_t first, int64_t count, float* to);
+
 /// A per-channel vector, padded with zeros to whole panels.
 Buffer<float> pad_to_panels(int64_t channels, int64_t panel, const std::function<void(float* to)>& values);
 

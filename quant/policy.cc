@@ -30,4 +30,14 @@ double cosine(std::span<const float> a, std::span<const float> b) {
   return aa == 0 && bb == 0 ? 1 : both / std::sqrt(aa * bb);
 }
 
+Nearness nearness(std::span<const float> values, std::span<const float> exact) {
+  double signal = 0, noise = 0;
+  for (size_t i = 0; i < exact.size(); ++i) {
+    const double x = static_cast<double>(exact[i]), error = static_cast<double>(values[i]) - x;
+    signal += x * x, noise += error * error;
+  }
+  constexpr double kMost = 300;  // of exact results
+  return {cosine(values, exact), noise > 0 ? std::min(kMost, 10 * std::log10(signal / noise)) : kMost};
+}
+
 }  // namespace vit

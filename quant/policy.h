@@ -16,10 +16,19 @@ namespace vit {
 /// at 0.9999 (8-bit activations) or 0.9997 (7-bit).
 constexpr double kDefaultMinCosine = 0.998;
 
+/// How near results of 8 bits come to those of float32.
+struct Nearness {
+  double cosine = 1;
+  double snr_db = 0;  ///< 10 log10(signal / noise)
+};
+
 struct LayerChoice {
   Precision precision = Precision::kInt8;
-  std::vector<float> column_factor = {};  ///< [in]: weights times this, the norm before divided by it; empty: ones
-  double cosine = 1;                      ///< of the layer's 8-bit and float32 results on the seeded picture
+  std::vector<float> column_factor = {};     ///< [in]: weights times this, the norm before divided by it; empty: ones
+  std::string norm = {};                     ///< that norm's node
+  double cosine = 1;                         ///< of the layer's 8-bit and float32 results on the seeded picture
+  bool asked = false;                        ///< whether the precision is a wish of the user's
+  std::map<int, Nearness> with_levels = {};  ///< by the greatest 8-bit activation, 255 or 127: where it was measured
 };
 
 /// By the names of linear nodes, and of the norms before them.
@@ -35,6 +44,9 @@ struct QuantPolicy {
 /// median channel's down to between `limit` / 2 and `limit` times it; empty when there is none. `greatest`: of each channel, >=
 /// 0.
 std::vector<float> outlier_factors(std::span<const float> greatest, float limit);
+
+/// Of `values`, which should be `exact`.
+Nearness nearness(std::span<const float> values, std::span<const float> exact);
 
 /// Cosine of two lists of numbers, 1 for two lists of zeros. NaN when one holds NaN.
 double cosine(std::span<const float> a, std::span<const float> b);

@@ -18,6 +18,10 @@ struct RowScale {
   float scale = 1, zero_point = 0;
 };
 
+constexpr int64_t operand_size(Precision precision) {
+  return precision == Precision::kF32 ? 4 : precision == Precision::kBF16 ? 2 : 1;
+}
+
 /// A row of `channels` operands, in bytes: padded to whole 64 bytes, of which the padding multiplies with zero weights. Products
 /// read a row four bytes at a time: one float, two bfloat16 or four 8-bit numbers, a *step*.
 constexpr int64_t operand_bytes(Precision precision, int64_t channels) {

@@ -106,8 +106,8 @@ class CalibratingSteps::TriedStep final : public Step {
   std::function<std::unique_ptr<Step>()> make_;
 };
 
-CalibratingSteps::CalibratingSteps(const Model& model, const PlanOptions& options, double min_cosine)
-    : model_(model), options_(options), min_cosine_(min_cosine), own_(make_own_steps(model, options)) {}
+CalibratingSteps::CalibratingSteps(const Model& model, const PlanOptions& options, const CalibrationOptions& calibration)
+    : model_(model), options_(options), calibration_(calibration), own_(make_own_steps(model, options)) {}
 
 QuantPolicy CalibratingSteps::policy() {
   if (failure_) std::rethrow_exception(failure_);
@@ -162,12 +162,29 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
         choice.cosine = moved, choice.column_factor = factor;
     }
   }
-  if (!(choice.cosine >= min_cosine_)) {
-    choice.precision = wider_precision(kernels);
-    choice.column_factor.clear();
+  if (calibration_.measure) {
+    std::map<int, Isa> isa_of;  // all sets of the same levels compute the same
+    for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
+    for (const auto& [levels, isa] : isa_of) {
+      const KernelTable& other = vit::kernels(isa);
+      const PackedLinear packed = pack_node(node, model_.weights(), Precision::kInt8, other.panel_columns, choice.column_factor);
+      choice.with_levels[levels] = nearness(multiply_int8(other, rows, packed, choice.column_factor).values, exact.values);
+    }
   }
-  if (!choice.column_factor.empty()) policy_.norm_divisor[norm->name] = choice.column_factor;
+  const std::optional<Precision> wish = calibration_.wish ? calibration_.wish(node.name) : std::nullopt;
+  choice.asked = wish.has_value();
+  choice.precision = wish.value_or(choice.cosine >= calibration_.min_cosine ? Precision::kInt8 : wider_precision(kernels));
+  if (choice.precision != Precision::kInt8) choice.column_factor.clear();
+  if (!choice.column_factor.empty()) policy_.norm_divisor[choice.norm = norm->name] = choice.column_factor;
   policy_.layers[node.name] = std::move(choice);
+  if (calibration_.after_layer) calibration_.after_layer();
+}
+
+SeededInput::SeededInput(const ModelConfig& config)
+    : height_(config.image_height), width_(config.image_width), picture_(seeded_picture(height_, width_)) {
+  if (config.channels == 3) return;
+  for (int64_t c = 0; c < config.channels; ++c)
+    for (size_t i = 0; i < picture_.size(); i += 3) planes_.push_back(static_cast<float>(picture_[i]) / 127.5f - 1);
 }
 
 std::vector<uint8_t> seeded_picture(int64_t height, int64_t width) {

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <exception>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "quant/policy.h"
@@ -12,14 +14,22 @@
 
 namespace vit {
 
+struct CalibrationOptions {
+  double min_cosine = kDefaultMinCosine;
+  /// What the user wants a layer to be computed in, if anything.
+  std::function<std::optional<Precision>(const std::string& layer)> wish = nullptr;
+  bool measure = false;  ///< fills LayerChoice::with_levels, for 8-bit and 7-bit activations where this CPU has both
+  std::function<void()> after_layer = nullptr;  ///< may throw, which ends the calibration
+};
+
 /// Makes the steps of the float32 pass. Only one layer's float32 weights exist at a time: a linear step packs them when it runs,
 /// tries the layer, and frees them.
 class CalibratingSteps final : public StepMaker {
  public:
   /// `options` are those of the pass, in float32.
-  CalibratingSteps(const Model& model, const PlanOptions& options, double min_cosine);
+  CalibratingSteps(const Model& model, const PlanOptions& options, const CalibrationOptions& calibration);
 
-  /// After the pass. Throws what a step met (Error(kMemory)).
+  /// After the pass. Throws what a step met: Error(kMemory), or what after_layer threw.
   QuantPolicy policy();
 
   int64_t stride(int64_t channels) const override { return own_->stride(channels); }
@@ -59,14 +69,28 @@ class CalibratingSteps final : public StepMaker {
 
   const Model& model_;
   const PlanOptions& options_;
-  double min_cosine_;
+  const CalibrationOptions& calibration_;
   std::unique_ptr<StepMaker> own_;
   QuantPolicy policy_;
   std::exception_ptr failure_;
 };
 
-/// A picture that has something of photos: random fields of five sizes, the larger the stronger. [height, width, 3], the same for
-/// everybody.
+/// A picture that has something of photos, of a model's own size and the same for everybody.
+class SeededInput {
+ public:
+  explicit SeededInput(const ModelConfig& config);
+  /// Of a model of three channels.
+  PixelView pixels() const { return {picture_.data(), height_, width_, width_ * 3}; }
+  /// Of any other: -1 .. 1, the picture's first channel for all.
+  const std::vector<float>& planes() const { return planes_; }
+
+ private:
+  int64_t height_, width_;
+  std::vector<uint8_t> picture_;
+  std::vector<float> planes_;
+};
+
+/// Random fields of five sizes, the larger the stronger: [height, width, 3].
 std::vector<uint8_t> seeded_picture(int64_t height, int64_t width);
 
 }  // namespace vit

@@ -15,6 +15,7 @@
 namespace vit {
 
 struct ModelFiles;
+struct VitFile;
 
 /// A file of a model in memory; `name` as in the model's folder.
 struct NamedBytes {
@@ -25,6 +26,11 @@ struct NamedBytes {
 struct ModelOptions {
   uint64_t max_header_bytes = uint64_t{16} << 20;  ///< of a safetensors file
   std::string architecture;  ///< a name of timm's registry for weights without a configuration; config.json is not read then
+};
+
+/// What a model was made from beside its tensors, as texts.
+struct ModelSource {
+  std::string config, preprocessor, architecture;
 };
 
 /// Square sides in pixels that stand for the registry's; 0: as registered.
@@ -61,17 +67,24 @@ class Model {
   const Recipe& recipe() const { return recipe_; }
   const Graph& graph() const { return graph_; }
   const WeightStore& weights() const { return *weights_; }
+  const ModelSource& source() const { return source_; }
+  /// Of a model in a .vit file; null otherwise.
+  const VitFile* vit_file() const { return vit_file_.get(); }
+  /// What it is computed in unless a session says otherwise.
+  Precision precision() const;
   /// Weights packed for kernels, shared by all plans of this model. Thread-safe.
   PackCache& packs() const { return *packs_; }
   /// What calibration decided for a kernel table, kept for the next session. Thread-safe.
   std::shared_ptr<const QuantPolicy> policy(const std::string& isa, const std::function<QuantPolicy()>& make) const;
 
  private:
-  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const std::string& architecture,
-                                           const UntrainedSize& size);
+  static std::shared_ptr<const Model> read(const std::string& path, ModelFiles files, const UntrainedSize& size = {});
+  void check_vit_file() const;
   std::string path_;
   ModelConfig config_;
   Recipe recipe_;
+  ModelSource source_;
+  std::shared_ptr<const VitFile> vit_file_;
   Graph graph_;
   std::unique_ptr<WeightStore> weights_;
   std::unique_ptr<PackCache> packs_ = std::make_unique<PackCache>();

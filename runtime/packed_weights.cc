@@ -46,6 +46,23 @@ PackedLinear pack_node(const Node& node, const WeightStore& store, Precision pre
   return packed;
 }
 
+PackedLinear packed_from_file(const Node& node, const StoredLayer& stored, int64_t panel) {
+  const PackedLinear& file = stored.packed;
+  constexpr uintptr_t kAlignment = 64;  // which kernels count on
+  PackedLinear packed;
+  if (file.panel != panel || reinterpret_cast<uintptr_t>(file.weight.data()) % kAlignment != 0) {
+    packed = with_panel(file, panel);
+  } else {
+    packed.precision = file.precision;
+    packed.in = file.in, packed.out = file.out, packed.panel = panel;
+    packed.weight = Buffer<uint8_t>::borrow(file.weight.data(), file.weight.size());
+    packed.scale = Buffer<float>::borrow(file.scale.data(), file.scale.size());
+    packed.column_sum = Buffer<float>::borrow(file.column_sum.data(), file.column_sum.size());
+  }
+  packed.bias = pad_to_panels(packed.out, panel, [&](float* to) { stacked_bias(node.linear, to); });
+  return packed;
+}
+
 PackedLinear pack_patches_for_planes(const Node& node, Precision precision, int64_t panel) {
   const Tensor& weight = node.linear.weight[0];
   const int64_t out = weight.shape[0], in = weight.shape.elements() / out;

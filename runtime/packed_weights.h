@@ -12,6 +12,7 @@
 #include "ops/pixels.h"
 #include "quant/pack.h"
 #include "runtime/graph.h"
+#include "runtime/io/vit_file.h"
 
 namespace vit {
 
@@ -28,6 +29,8 @@ class PackCache {
 /// A linear node's weights. The pages of the file are dropped as soon as they are packed.
 PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
                        std::span<const float> column_factor = {});
+/// The same weights out of a .vit file: a view of the mapped file where it has them as the kernels read them.
+PackedLinear packed_from_file(const Node& node, const StoredLayer& stored, int64_t panel);
 /// The patch projection for float planes: columns in (c, ky, kx) order, as the file has them.
 PackedLinear pack_patches_for_planes(const Node& node, Precision precision, int64_t panel);
 /// The patch projection for 8-bit RGB: columns in (ky, kx, c) order; scale and shift of `normalisation` folded in, in double.

@@ -25,7 +25,7 @@ struct Session::State {
 
   Executor& executor(Output want, bool pixels);
   std::shared_ptr<const QuantPolicy> policy();
-  QuantPolicy calibrate();
+  QuantPolicy calibrate(const CalibrationOptions& calibration);
   const float* positions_for(const Plan& plan, const BatchImage& image);
   BatchImage image_of(const Plan& plan, int64_t height, int64_t width) const;
   void run(Executor& executor, Output want);
@@ -49,11 +49,12 @@ Executor& Session::State::executor(Output want, bool pixels) {
 
 std::shared_ptr<const QuantPolicy> Session::State::policy() {
   if (options.precision != Precision::kInt8) return nullptr;
-  return model->policy(isa_name(isa), [&] { return calibrate(); });
+  return model->policy(isa_name(isa), [&] { return calibrate({}); });
 }
 
-/// One thread, one picture of the model's own size, in float32.
-QuantPolicy Session::State::calibrate() {
+QuantPolicy Session::calibrate(const CalibrationOptions& options) { return state_->calibrate(options); }
+
+QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
   const ModelConfig& config = model->config();
   const Graph& graph = model->graph();
   const bool classifier = graph.output(Output::kLogits) >= 0, pixels = config.channels == 3;
@@ -63,18 +64,15 @@ QuantPolicy Session::State::calibrate() {
                                  .want = classifier ? Output::kLogits : Output::kEmbedding,
                                  .pixels = pixels,
                                  .taps = {features.name}};
-  CalibratingSteps steps(*model, plan_options, kDefaultMinCosine);
+  CalibratingSteps steps(*model, plan_options, calibration);
   Executor pass(compile(*model, plan_options, steps), 1, RunHooks{});
-  const std::vector<uint8_t> picture = seeded_picture(config.image_height, config.image_width);
-  std::vector<float> planes;
+  const SeededInput input(config);
   BatchImage image = image_of(pass.plan(), config.image_height, config.image_width);
   image.run.index = image.run.result_row = 0;
   image.run.positions = positions_for(pass.plan(), image);
-  image.run.pixels = {picture.data(), config.image_height, config.image_width, config.image_width * 3};
-  if (!pixels) {  // -1 .. 1, the first channel's pattern for all
-    for (int64_t c = 0; c < config.channels; ++c)
-      for (size_t i = 0; i < picture.size(); i += 3) planes.push_back(static_cast<float>(picture[i]) / 127.5f - 1);
-    image.run.planes = planes.data();
+  image.run.pixels = input.pixels();
+  if (!pixels) {
+    image.run.planes = input.planes().data();
     image.run.plane_height = config.image_height, image.run.plane_width = config.image_width;
   }
   pass.prepare({image});

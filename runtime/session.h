@@ -15,6 +15,8 @@
 
 namespace vit {
 
+struct CalibrationOptions;
+
 struct SessionOptions {
   int threads = 0;  ///< 0: usable_cpus()
   Backend backend = Backend::kOwn;
@@ -61,6 +63,9 @@ class Session {
   ResultView output() const;
   ResultView tap(const std::string& name) const;
   Shape output_shape(Output want, int64_t batch, int64_t height, int64_t width) const;
+
+  /// Decides what 8 bits are enough for: one pass of one thread on a seeded picture of the model's own size, in float32.
+  QuantPolicy calibrate(const CalibrationOptions& options);
 
   const Model& model() const;
   int threads() const;

@@ -65,6 +65,7 @@ const char* dtype_name(DType type) {
 
 void Tensor::to_float(int64_t first, int64_t count, float* out) const {
   assert(first >= 0 && count >= 0);
+  if (reader) return reader->to_float(reader_first + first, count, out);
   const size_t element_bytes = dtype == DType::kF64 ? 8 : dtype == DType::kF32 ? 4 : 2;
   assert(static_cast<size_t>(first + count) <= bytes.size() / element_bytes);
   if (count == 0) return;
@@ -86,6 +87,10 @@ Tensor Tensor::rows(int64_t first, int64_t count) const {
   dims[0] = count;
   part.shape = Shape(std::move(dims));
   const size_t row_bytes = shape[0] == 0 ? 0 : bytes.size() / static_cast<size_t>(shape[0]);
+  if (reader) {
+    part.reader_first += shape[0] == 0 ? 0 : shape.elements() / shape[0] * first;
+    return part;
+  }
   part.bytes = bytes.subspan(static_cast<size_t>(first) * row_bytes, static_cast<size_t>(count) * row_bytes);
   return part;
 }

@@ -15,6 +15,14 @@ namespace vit {
 enum class DType { kF32, kF16, kBF16, kF64, kOther };
 const char* dtype_name(DType type);
 
+/// Gives the numbers of a tensor that do not stand one after the other in its file.
+class TensorReader {
+ public:
+  virtual ~TensorReader() = default;
+  /// Elements [first, first + count) of the flattened tensor.
+  virtual void to_float(int64_t first, int64_t count, float* out) const = 0;
+};
+
 /// A view of one tensor; the bytes belong to its WeightStore. Alignment is not promised.
 struct Tensor {
   std::string name;
@@ -24,6 +32,8 @@ struct Tensor {
   Bytes bytes;
   std::string file;                                         ///< the file it stands in, without its folder
   std::shared_ptr<const std::vector<float>> own = nullptr;  ///< of a tensor that stands in no file
+  std::shared_ptr<const TensorReader> reader = nullptr;     ///< instead of bytes
+  int64_t reader_first = 0;                                 ///< the view's first element there
   explicit operator bool() const { return !name.empty(); }
   /// Rows [first, first + count) of the first axis, as a view of the same bytes. They must exist.
   Tensor rows(int64_t first, int64_t count) const;

@@ -38,7 +38,7 @@ RawBuffer::RawBuffer(size_t bytes) : bytes_(bytes) {
 }
 
 RawBuffer::~RawBuffer() {
-  if (data_ != nullptr) memory_seam().release(data_);
+  if (data_ != nullptr && !borrowed_) memory_seam().release(data_);
 }
 
 }  // namespace vit

@@ -23,10 +23,18 @@ class RawBuffer {
  public:
   RawBuffer() = default;
   explicit RawBuffer(size_t bytes);
-  RawBuffer(RawBuffer&& other) noexcept : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)) {}
+  /// Somebody else's bytes, which must outlive the object.
+  static RawBuffer borrow(void* data, size_t bytes) {
+    RawBuffer buffer;
+    buffer.data_ = data, buffer.bytes_ = bytes, buffer.borrowed_ = true;
+    return buffer;
+  }
+  RawBuffer(RawBuffer&& other) noexcept
+      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), borrowed_(other.borrowed_) {}
   RawBuffer& operator=(RawBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
+    std::swap(borrowed_, other.borrowed_);
     return *this;
   }
   ~RawBuffer();
@@ -36,6 +44,7 @@ class RawBuffer {
  private:
   void* data_ = nullptr;
   size_t bytes_ = 0;
+  bool borrowed_ = false;
 };
 
 template <class T>
@@ -43,6 +52,12 @@ class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(int64_t count) : raw_(bytes_of(count)), count_(count) {}
+  /// Elements that somebody else keeps, and that nobody writes.
+  static Buffer borrow(const T* data, int64_t count) {
+    Buffer buffer;
+    buffer.raw_ = RawBuffer::borrow(const_cast<T*>(data), bytes_of(count)), buffer.count_ = count;
+    return buffer;
+  }
   T* data() const { return static_cast<T*>(raw_.data()); }
   T& operator[](int64_t i) const { return data()[i]; }
   int64_t size() const { return count_; }

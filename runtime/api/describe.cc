@@ -5,6 +5,7 @@
 #include "runtime/api/handles.h"
 #include "runtime/io/json.h"
 #include "runtime/io/printable.h"
+#include "runtime/io/vit_file.h"
 #include "runtime/plan.h"
 
 namespace vit {
@@ -105,6 +106,7 @@ std::string describe(const vit_session& session, vit_description what) {
     }
     case VIT_DESCRIBE_PROFILE: return profile_json(session.session).dump();
     case VIT_DESCRIBE_STAGES: return stages_json(session).dump();
+    case VIT_DESCRIBE_LAYERS: return session.model->vit_file() != nullptr ? session.model->vit_file()->report : "{}";
   }
   throw Error(Code::kArgument, str("what: unknown description ", static_cast<int>(what)));
 }

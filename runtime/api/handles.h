@@ -93,6 +93,12 @@ T known_fields(const T* given, const char* name) {
   return out;
 }
 
+inline vit_precision api_precision(Precision precision) {
+  return precision == Precision::kInt8   ? VIT_PRECISION_INT8
+         : precision == Precision::kBF16 ? VIT_PRECISION_BF16
+                                         : VIT_PRECISION_F32;
+}
+
 /// The engine's name of an output. Throws Error(kArgument) for an unknown one, or one that the model does not have.
 Output checked_output(const Model& model, vit_output want);
 

@@ -116,7 +116,8 @@ vit_status vit_model_get_info(const vit_model* model, vit_model_info* info) {
                                 n(config.patch_height),
                                 n(config.patch_width),
                                 n(input.height),
-                                n(input.width)};
+                                n(input.width),
+                                vit::api_precision(model->model->precision())};
     std::memcpy(info, &all, std::min(size, sizeof all));
   });
 }

@@ -32,12 +32,16 @@ vit::SessionOptions engine_options(const vit::Model& model, const vit_session_op
   out.threads = given.threads;
   out.backend = given.backend == VIT_BACKEND_OWN ? vit::Backend::kOwn : vit::Backend::kOneDnn;
   if (given.isa != nullptr) out.isa = given.isa;
-  VIT_CHECK(given.precision >= VIT_PRECISION_F32 && given.precision <= VIT_PRECISION_AUTO, Code::kArgument,
+  VIT_CHECK(given.precision >= VIT_PRECISION_MODEL && given.precision <= VIT_PRECISION_F32, Code::kArgument,
             "precision: unknown value ", static_cast<int>(given.precision));
-  if (given.precision == VIT_PRECISION_AUTO)
-    out.precision = vit::fastest_precision(out.backend, vit::choose_isa(out.isa));
-  else
-    out.precision = static_cast<vit::Precision>(given.precision);
+  switch (given.precision) {
+    case VIT_PRECISION_BF16: out.precision = vit::Precision::kBF16; break;
+    case VIT_PRECISION_INT8: out.precision = vit::Precision::kInt8; break;
+    case VIT_PRECISION_AUTO: out.precision = vit::fastest_precision(out.backend, vit::choose_isa(out.isa)); break;
+    case VIT_PRECISION_F32: break;
+    case VIT_PRECISION_MODEL:
+      if (out.backend == vit::Backend::kOwn) out.precision = model.precision();
+  }
   out.profile = given.profile != 0;
   for (size_t i = 0; i < given.tap_count; ++i) {
     vit::require(given.taps[i], "taps");
@@ -117,7 +121,7 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
 
 vit_precision vit_session_auto_precision(const vit_session* session) {
   if (session == nullptr) return VIT_PRECISION_F32;
-  return static_cast<vit_precision>(vit::fastest_precision(session->session.backend(), session->session.isa()));
+  return vit::api_precision(vit::fastest_precision(session->session.backend(), session->session.isa()));
 }
 
 void vit_session_free(vit_session* session) { delete session; }

@@ -65,7 +65,8 @@ typedef struct vit_model_options {
 #define VIT_MODEL_OPTIONS_INIT \
   { sizeof(vit_model_options), 0, NULL }
 
-/** Loads a model: a folder in Hugging Face's layout (config.json beside model.safetensors or its index).
+/** Loads a model: a folder in Hugging Face's layout (config.json beside model.safetensors or its index), or a .vit file, whose
+ *  weights are used where they are mapped, so that processes share them.
  *  `options` may be NULL. On success *out owns the model: vit_model_free() releases it, at any time; sessions keep what they
  *  need. On failure *out is NULL. VIT_ERROR_MODEL, VIT_ERROR_IO, VIT_ERROR_MEMORY. */
 VIT_API vit_status vit_model_open(const char* path, const vit_model_options* options, vit_model** out);
@@ -95,9 +96,10 @@ typedef struct vit_model_info {
   size_t height, width, channels; /**< of the input that the model was made for, in pixels */
   size_t patch_height, patch_width;
   size_t input_height, input_width; /**< of the pixels that its preprocessing gives; 0: that depends on the picture */
+  int precision;                    /**< a vit_precision: what VIT_PRECISION_MODEL is */
 } vit_model_info;
 #define VIT_MODEL_INFO_INIT \
-  { sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+  { sizeof(vit_model_info), 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
 
 /** Fills in as much of *info as its struct_size covers. */
 VIT_API vit_status vit_model_get_info(const vit_model* model, vit_model_info* info);
@@ -116,11 +118,12 @@ typedef enum vit_backend {
 
 /** What the model's layers multiply in; everything between them stays float32. */
 typedef enum vit_precision {
-  VIT_PRECISION_F32 = 0,
+  VIT_PRECISION_MODEL = 0, /**< the model's own: of a .vit file what it was made for, else float32 */
   VIT_PRECISION_BF16 = 1, /**< weights and activations rounded to bfloat16, sums in float32 */
   VIT_PRECISION_INT8 = 2, /**< 8-bit weights, a scale each output channel; activations quantised as they come, a scale each token;
                                layers that lose too much stay in a wider type, see VIT_DESCRIBE_PLAN */
-  VIT_PRECISION_AUTO = 3  /**< the fastest of f32 and bf16 on this CPU: bf16 where it multiplies bfloat16, else f32 */
+  VIT_PRECISION_AUTO = 3, /**< the fastest of f32 and bf16 on this CPU: bf16 where it multiplies bfloat16, else f32 */
+  VIT_PRECISION_F32 = 4
 } vit_precision;
 
 /** How EXIF orientation is treated. */
@@ -158,12 +161,12 @@ typedef struct vit_session_options {
 #define VIT_SESSION_OPTIONS_INIT                                                                                                \
   {                                                                                                                             \
     sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL, \
-        VIT_PRECISION_F32                                                                                                       \
+        VIT_PRECISION_MODEL                                                                                                     \
   }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
 VIT_API vit_status vit_session_create(const vit_model* model, const vit_session_options* options, vit_session** out);
-/** What VIT_PRECISION_AUTO is, or would be, in this session. */
+/** What VIT_PRECISION_AUTO is, or would be, in this session: BF16 or F32. */
 VIT_API vit_precision vit_session_auto_precision(const vit_session* session);
 /** NULL is allowed. */
 VIT_API void vit_session_free(vit_session* session);
@@ -261,6 +264,55 @@ VIT_API vit_status vit_pixels(const vit_session* session, size_t index, const ui
  * next run. dims has room for 4 axes. Rows of several images of different size stand one after the other. */
 VIT_API vit_status vit_tap(const vit_session* session, const char* name, const float** data, size_t dims[4], size_t* rank);
 
+/* ---- .vit files --------------------------------------------------------------------------------------------------------------
+ */
+
+/** What a .vit file's linear layers are stored in. */
+typedef enum vit_scheme {
+  VIT_SCHEME_INT8 = 0, /**< computed in int8, see VIT_PRECISION_INT8 */
+  VIT_SCHEME_BF16 = 1,
+  VIT_SCHEME_F16 = 2, /**< a smaller file; computed in float32 */
+  VIT_SCHEME_F32 = 3
+} vit_scheme;
+
+typedef struct vit_quantize_options {
+  size_t struct_size;
+  vit_scheme scheme;
+  const char* isa;      /**< whose layout and arithmetic the file is made for, as in vit_session_options; it runs on all */
+  double min_cosine;    /**< INT8: layers whose results come less near to float32's stay in bf16 or f32; 0: 0.998 */
+  const char* const* keep; /**< INT8: "PATTERN=bf16", "PATTERN=f32" or "PATTERN=int8" for layers that match (fnmatch) */
+  size_t keep_count;
+  /** Called after each layer; nonzero ends the work with VIT_ERROR_ARGUMENT. NULL: none. */
+  int (*progress)(void* user, size_t done, size_t total);
+  void* user;
+} vit_quantize_options;
+#define VIT_QUANTIZE_OPTIONS_INIT \
+  { sizeof(vit_quantize_options), VIT_SCHEME_INT8, NULL, 0, NULL, 0, NULL, NULL }
+
+/** A .vit file in memory. Immutable. */
+typedef struct vit_quantized vit_quantized;
+
+/** Makes a .vit file (docs/vit-format.md) of a model. The same model, options and CPU give the same bytes. `options` may be NULL.
+ *  On success *out owns the file; on failure it is NULL. VIT_ERROR_ARGUMENT, VIT_ERROR_UNSUPPORTED, VIT_ERROR_MEMORY. */
+VIT_API vit_status vit_quantize(const vit_model* model, const vit_quantize_options* options, vit_quantized** out);
+/** The file's bytes; they live as long as the handle. */
+VIT_API const void* vit_quantized_data(const vit_quantized* file, size_t* bytes);
+/** NULL is allowed. */
+VIT_API void vit_quantized_free(vit_quantized* file);
+
+/** How a .vit file's golden pass, which it has from where it was made, comes out here. */
+typedef struct vit_verification {
+  size_t struct_size;
+  double f32_difference, f32_tolerance; /**< of the outputs in float32, greatest, as a part of the greatest output */
+  double cosine, min_cosine;            /**< of the outputs in the file's own precision with those in float32 */
+} vit_verification;
+#define VIT_VERIFICATION_INIT \
+  { sizeof(vit_verification), 0, 0, 0, 0 }
+
+/** Replays the golden pass on an instruction set (NULL: as for a session) and fills in *out. VIT_ERROR_MODEL when a bound is not
+ *  met, *out is filled in then too; VIT_ERROR_ARGUMENT for a model of no .vit file; VIT_ERROR_UNSUPPORTED. */
+VIT_API vit_status vit_model_verify(const vit_model* model, const char* isa, vit_verification* out);
+
 /* ---- descriptions -----------------------------------------------------------------------------------------------------------
  */
 
@@ -271,7 +323,9 @@ typedef enum vit_description {
   VIT_DESCRIBE_NODES = 3,   /**< names and shapes of the nodes that can be tapped, and pixels */
   VIT_DESCRIBE_PLAN = 4,    /**< steps, implementations, barriers, memory, threads, instruction set */
   VIT_DESCRIBE_PROFILE = 5, /**< per step: calls, microseconds, operations and bytes, since the session was created */
-  VIT_DESCRIBE_STAGES = 6   /**< images, microseconds of decoding and of preprocessing, since the session was created */
+  VIT_DESCRIBE_STAGES = 6,  /**< images, microseconds of decoding and of preprocessing, since the session was created */
+  VIT_DESCRIBE_LAYERS = 7   /**< of a .vit file: what each linear layer is stored in, how near it comes to float32, what was
+                                 moved or kept and why; else an empty object */
 } vit_description;
 
 /** A JSON text about the session and its model. Writes at most `capacity` bytes with the zero byte; *needed (may not be NULL)

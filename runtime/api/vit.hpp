@@ -13,6 +13,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -128,7 +129,34 @@ struct Options {
   bool profile = false;
   bool native = false;
   vit_probabilities probabilities = VIT_PROBABILITIES_MODEL;
-  vit_precision precision = VIT_PRECISION_F32;
+  vit_precision precision = VIT_PRECISION_MODEL;
+};
+
+/// vit_quantize_options with owning strings; the fields mean the same.
+struct QuantizeOptions {
+  vit_scheme scheme = VIT_SCHEME_INT8;
+  std::string isa;
+  double min_cosine = 0;
+  std::vector<std::string> keep;
+  std::function<bool(std::size_t done, std::size_t total)> progress;  ///< false ends the work; must not throw
+};
+
+/// A .vit file in memory.
+class Quantized {
+ public:
+  explicit Quantized(vit_quantized* file) : handle_(file) {}
+  const void* data() const { return vit_quantized_data(handle_.get(), nullptr); }
+  std::size_t bytes() const {
+    std::size_t bytes = 0;
+    vit_quantized_data(handle_.get(), &bytes);
+    return bytes;
+  }
+
+ private:
+  struct Free {
+    void operator()(vit_quantized* file) const { vit_quantized_free(file); }
+  };
+  std::unique_ptr<vit_quantized, Free> handle_;
 };
 
 class Session;
@@ -175,6 +203,32 @@ class Model {
     return text;
   }
   Session session(const Options& options = {}) const;
+  /// The model as a .vit file.
+  Quantized quantize(const QuantizeOptions& options = {}) const {
+    std::vector<const char*> keep;
+    for (const std::string& one : options.keep) keep.push_back(one.c_str());
+    vit_quantize_options c = VIT_QUANTIZE_OPTIONS_INIT;
+    c.scheme = options.scheme;
+    c.isa = options.isa.empty() ? nullptr : options.isa.c_str();
+    c.min_cosine = options.min_cosine;
+    c.keep = keep.data();
+    c.keep_count = keep.size();
+    if (options.progress) {
+      c.progress = [](void* user, std::size_t done, std::size_t total) {
+        return static_cast<const QuantizeOptions*>(user)->progress(done, total) ? 0 : 1;
+      };
+      c.user = const_cast<QuantizeOptions*>(&options);
+    }
+    vit_quantized* file = nullptr;
+    detail::check(vit_quantize(this->c(), &c, &file));
+    return Quantized(file);
+  }
+  /// Replays a .vit file's golden pass. Throws where it does not come out as the file says.
+  vit_verification verify(const std::string& isa = "") const {
+    vit_verification found = VIT_VERIFICATION_INIT;
+    detail::check(vit_model_verify(c(), isa.empty() ? nullptr : isa.c_str(), &found));
+    return found;
+  }
   const vit_model* c() const { return handle_.get(); }
 
  private:

@@ -29,6 +29,7 @@ std::vector<std::string> add_weights(ModelFiles& to, Mapping mapping, const std:
   const bool foreign = format != content.metadata.end() && (format->second == "tf" || format->second == "flax");
   VIT_CHECK(!foreign, Code::kModel, path, ": expected weights in PyTorch's layout, its metadata says that they are '",
             format->second, "': save the model again from PyTorch");
+  if (is_vit_file(content)) to.vit = read_vit_file(content, mapping.bytes(), path);
   to.weights->add_file(std::move(mapping));
   std::vector<std::string> names;
   names.reserve(content.tensors.size());
@@ -116,6 +117,19 @@ std::string find_weights(const FileSource& source) {
   throw Error(Code::kModel, str(source.folder(), ": expected ", expected, ", found ", listed(candidates)));
 }
 
+/// The configuration files that a .vit file has in its metadata.
+void read_inner_files(ModelFiles& files, const std::string& path) {
+  const auto inner = [&](const char* key) {
+    const auto found = files.metadata.find(key);
+    return found == files.metadata.end() ? TextFile{} : TextFile{path + ": " + key, found->second};
+  };
+  files.architecture = inner(vit_names::kArchitecture).text;
+  files.config = inner(vit_names::kConfig);
+  files.preprocessor = inner(vit_names::kPreprocessor);
+  VIT_CHECK(files.config || !files.architecture.empty(), Code::kModel, path, ": expected ", vit_names::kConfig, " or ",
+            vit_names::kArchitecture, " in its metadata, found neither");
+}
+
 ModelFiles read_files(const FileSource& source, const std::string& weights, const ModelOptions& options) {
   ModelFiles files;
   files.weights = std::make_unique<WeightStore>();
@@ -124,7 +138,12 @@ ModelFiles read_files(const FileSource& source, const std::string& weights, cons
   } else {
     add_weights(files, source.map(weights), source.path_of(weights), options);
   }
-  if (!options.architecture.empty()) return files;
+  if (files.vit) {
+    read_inner_files(files, source.path_of(weights));
+    return files;
+  }
+  files.architecture = options.architecture;
+  if (!files.architecture.empty()) return files;
   VIT_CHECK(source.has(kConfig), Code::kModel, source.path_of(kConfig), ": expected the model's configuration beside ", weights,
             ", found no such file");
   files.config = {source.path_of(kConfig), source.read_text(kConfig, kMaxConfigBytes)};

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/io/vit_file.h"
 #include "runtime/weights.h"
 
 namespace vit {
@@ -25,10 +26,13 @@ struct ModelFiles {
   std::map<std::string, std::string> metadata;  ///< the strings inside the weights' file; of shards, the first one's
   TextFile config;                              ///< config.json
   TextFile preprocessor;                        ///< preprocessor_config.json, optional
+  std::string architecture;                     ///< timm's name of the model where no configuration says it
+  std::shared_ptr<const VitFile> vit;           ///< of a .vit file; null otherwise
 };
 
 /// `path`: a folder, or where there is none the name of a model on the Hugging Face hub ("org/name") that this machine's cache
-/// holds; or a safetensors file, or the index of a sharded one, with config.json beside it. No other file is read, and a link of
+/// holds; or a safetensors file, or the index of a sharded one, with config.json beside it; or a .vit file,
+/// which has everything inside. No other file is read, and a link of
 /// a shard is not followed out of the folder, except into the blobs of a Hugging Face cache. Throws Error(kModel), or
 /// Error(kMemory): one sentence.
 ModelFiles open_model_files(const std::string& path, const ModelOptions& options);

@@ -33,7 +33,8 @@ struct OptionSpec {
 /// Words and help that every program's table has the same.
 inline constexpr char kIsaWords[] = "sse2|avx2|avx512|avx512vnni|avx512bf16|amx|neon";
 inline constexpr char kPrecisionWords[] = "f32|bf16|int8|auto";
-inline constexpr char kPrecisionHelp[] = "What layers multiply in; auto: bf16 where the CPU has it, else f32 [f32]";
+inline constexpr char kPrecisionHelp[] =
+    "What layers multiply in; auto: bf16 where the CPU has it, else f32 [the model's own: f32, or what a .vit file was made for]";
 
 struct ProgramSpec {
   const char* name;

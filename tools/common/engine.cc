@@ -40,7 +40,7 @@ Size parse_size(const Arguments& arguments) {
 }
 
 Options parse_session_options(const Arguments& arguments) {
-  const std::string precision = arguments.text("precision", "f32");
+  const std::string precision = arguments.text("precision", "");
   const Size size = parse_size(arguments);
   Options options;
   options.threads = static_cast<int>(arguments.whole("threads", 0, kMostThreads, 0));
@@ -50,7 +50,8 @@ Options parse_session_options(const Arguments& arguments) {
   options.precision = precision == "bf16"   ? VIT_PRECISION_BF16
                       : precision == "int8" ? VIT_PRECISION_INT8
                       : precision == "auto" ? VIT_PRECISION_AUTO
-                                            : VIT_PRECISION_F32;
+                      : precision == "f32"  ? VIT_PRECISION_F32
+                                            : VIT_PRECISION_MODEL;
   options.height = size.height;
   options.width = size.width;
   options.native = arguments.has("native");
@@ -89,14 +90,19 @@ Session open_session(const Model& model, const Options& options) {
   }
 }
 
+std::string precision_name(const Arguments& arguments, const Model& model) {
+  const int own = model.info().precision;
+  return arguments.text("precision", own == VIT_PRECISION_INT8 ? "int8" : own == VIT_PRECISION_BF16 ? "bf16" : "f32");
+}
+
 void tell_about_precision(const Arguments& arguments, const Session& session) {
   if (arguments.has("quiet")) return;
-  const std::string asked = arguments.text("precision", "f32");
+  const std::string asked = precision_name(arguments, session.model());
   const bool narrow = session.auto_precision() == VIT_PRECISION_BF16;
   if (asked == "auto")
     complain(narrow ? "--precision auto: bf16, which this CPU multiplies faster than f32"
                     : "--precision auto: f32, since this CPU does not multiply bf16; int8 may be faster and is less exact");
-  if (asked == "bf16" && !narrow) complain("--precision bf16: this CPU does not multiply bf16, so it is computed in f32, slower");
+  if (asked == "bf16" && !narrow) complain("precision bf16: this CPU does not multiply bf16, so it is computed in f32, slower");
 }
 
 }  // namespace vit::tool

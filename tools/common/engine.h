@@ -28,6 +28,9 @@ Model open_model(const Arguments& arguments, Untrained untrained = Untrained::kR
 /// Throws Failure(kUsage) where the options ask for what does not exist, else Failure(kModel).
 Session open_session(const Model& model, const Options& options);
 
+/// What --precision says, or the model's own: "f32", "bf16", "int8" or "auto".
+std::string precision_name(const Arguments& arguments, const Model& model);
+
 /// On standard error, unless --quiet: what --precision auto has chosen, or that bf16 is slow on this CPU.
 void tell_about_precision(const Arguments& arguments, const Session& session);
 

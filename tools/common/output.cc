@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/common/output.h"
 
+#include <dirent.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -10,6 +12,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <utility>
 
 #include "tools/common/failure.h"
 
@@ -24,11 +27,29 @@ std::string folder_of(const std::string& path) {
   return slash == std::string::npos ? "" : path.substr(0, slash + 1);
 }
 
+constexpr char kTemporary[] = ".vit-", kTemporaryEnding[] = ".part";
+
+/// Nobody holds a lock on what a killed program was writing.
+void remove_leftovers(const std::string& folder) {
+  DIR* const all = opendir(folder.empty() ? "." : folder.c_str());
+  if (all == nullptr) return;
+  while (const dirent* entry = readdir(all)) {
+    const std::string_view name = entry->d_name;
+    if (!name.starts_with(kTemporary) || !name.ends_with(kTemporaryEnding)) continue;
+    const std::string path = folder + entry->d_name;
+    const int fd = open(path.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+    if (fd < 0) continue;
+    if (flock(fd, LOCK_EX | LOCK_NB) == 0) unlink(path.c_str());
+    close(fd);
+  }
+  closedir(all);
+}
+
 bool names_a_stream(const std::string& path) { return path.rfind("/dev/", 0) == 0 || path.rfind("/proc/", 0) == 0; }
 
 }  // namespace
 
-Output::Output(const std::string& path) : path_(path), target_(path) {
+Output::Output(const std::string& path, Durable durable) : path_(path), target_(path), durable_(durable == Durable::kYes) {
   if (path == "-") {
     fd_ = STDOUT_FILENO;
     return;
@@ -54,14 +75,23 @@ Output::Output(const std::string& path) : path_(path), target_(path) {
 }
 
 void Output::open_beside(const std::string& target) {
+  if (durable_) remove_leftovers(folder_of(target));
   for (int attempt = 0; attempt < 100 && fd_ < 0; ++attempt) {
-    temporary_ = folder_of(target) + ".vit-" + std::to_string(getpid()) + "-" + std::to_string(attempt) + ".part";
+    temporary_ = folder_of(target) + kTemporary + std::to_string(getpid()) + "-" + std::to_string(attempt) + kTemporaryEnding;
     fd_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0 && errno != EEXIST) break;
   }
-  if (fd_ >= 0) return;
+  if (fd_ >= 0) {
+    if (durable_) static_cast<void>(flock(fd_, LOCK_EX | LOCK_NB));  // as long as it is held, this is no leftover
+    return;
+  }
   temporary_.clear();
   fail(errno);
+}
+
+void Output::sync(int fd) const {
+  // A file system that cannot sync says EINVAL; there is nothing to wait for then.
+  if (fsync(fd) != 0 && errno != EINVAL) fail(errno);
 }
 
 Output::~Output() {
@@ -98,12 +128,17 @@ void Output::send(std::string_view bytes, int64_t at) {
 void Output::commit() {
   flush();
   if (fd_ == STDOUT_FILENO) return;
-  const int closed = close(fd_);
-  fd_ = -1;
+  if (durable_ && !temporary_.empty()) sync(fd_);
+  if (!temporary_.empty() && rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
+  const bool named = !std::exchange(temporary_, "").empty();
+  const int closed = close(std::exchange(fd_, -1));
   if (closed != 0) fail(errno);
-  if (temporary_.empty()) return;
-  if (rename(temporary_.c_str(), target_.c_str()) != 0) fail(errno);
-  temporary_.clear();
+  if (!durable_ || !named) return;
+  const std::string folder = folder_of(target_);
+  fd_ = open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd_ < 0) return;  // a folder that may be written and not read
+  sync(fd_);
+  close(std::exchange(fd_, -1));
 }
 
 void Output::fail(int error) const {

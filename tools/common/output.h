@@ -12,7 +12,10 @@ namespace vit::tool {
 /// as they are. All functions throw Failure(kOutput), or ClosedPipe.
 class Output {
  public:
-  explicit Output(const std::string& path);
+  /// kYes: commit() returns when the file and its name are on the disk; and unfinished files that a killed program has left in
+  /// the folder are removed.
+  enum class Durable { kNo, kYes };
+  explicit Output(const std::string& path, Durable durable = Durable::kNo);
   Output(const Output&) = delete;
   Output& operator=(const Output&) = delete;
   /// Removes what was not committed.
@@ -31,6 +34,7 @@ class Output {
 
  private:
   void open_beside(const std::string& target);
+  void sync(int fd) const;
   void send(std::string_view bytes, int64_t at);
   [[noreturn]] void fail(int error) const;
 
@@ -39,6 +43,7 @@ class Output {
   std::string temporary_;  ///< empty: written in place
   std::string buffer_;
   int fd_ = -1;
+  bool durable_ = false;
 };
 
 /// From now on an interrupt (SIGINT, SIGTERM, SIGHUP) is remembered instead of ending the program; a second one ends it.

@@ -27,8 +27,8 @@ void Progress::step(size_t done, size_t failed) {
   if (!shown_ || done == 0 || now - last_ < std::chrono::milliseconds(100)) return;
   last_ = now;
   const double rate = static_cast<double>(done) / std::chrono::duration<double>(now - start_).count();
-  char number[32];
-  std::snprintf(number, sizeof number, "  %.1f images/s", rate);
+  char number[64];
+  std::snprintf(number, sizeof number, "  %.1f %s/s", rate, unit_);
   std::string line = std::to_string(done) + (total_ ? "/" + std::to_string(*total_) : "") + number;
   if (total_ && *total_ >= done) line += "  " + duration_text(static_cast<double>(*total_ - done) / rate) + " left";
   const std::string errors = failed == 0 ? "" : "  " + std::to_string(failed) + " failed";

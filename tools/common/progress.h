@@ -13,7 +13,7 @@ class Progress {
  public:
   enum class Shown { kNo, kYes };
   /// Shown::kYes where the results go elsewhere than to a terminal; the line stays away where standard error is none.
-  explicit Progress(Shown shown) : shown_(shown == Shown::kYes && is_possible()) {}
+  explicit Progress(Shown shown, const char* unit = "images") : shown_(shown == Shown::kYes && is_possible()), unit_(unit) {}
   ~Progress() { clear(); }
   /// Whether there is a terminal to show it on.
   static bool is_possible();
@@ -27,6 +27,7 @@ class Progress {
  private:
   using Clock = std::chrono::steady_clock;
   bool shown_, on_screen_ = false;
+  const char* unit_;
   std::optional<size_t> total_;
   Clock::time_point start_ = Clock::now(), last_ = start_;
 };

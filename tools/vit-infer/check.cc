@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include <algorithm>
+#include <cstdio>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -17,7 +19,29 @@
 namespace vit::tool {
 namespace {
 
-bool is_weights(const std::string& name) { return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json"); }
+bool is_weights(const std::string& name) {
+  return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json") || name.ends_with(".vit");
+}
+
+/// The golden pass of a .vit file on each instruction set that this CPU has, as a remark. Throws Failure(kModel).
+std::string verified(const Model& model) {
+  std::string remark;
+  const std::string words = kIsaWords;
+  for (size_t at = 0, end; at < words.size(); at = end + 1) {
+    end = std::min(words.find('|', at), words.size());
+    const std::string isa = words.substr(at, end - at);
+    try {
+      const vit_verification found = model.verify(isa);
+      char numbers[96];
+      std::snprintf(numbers, sizeof numbers, ": float32 within %.1e, cosine %.6f", found.f32_difference, found.cosine);
+      remark += "; " + isa + numbers;
+    } catch (const vit::Error& error) {
+      if (error.status() == VIT_ERROR_UNSUPPORTED) continue;
+      throw Failure(kModel, std::string(error.what()) + " (" + isa + ")");
+    }
+  }
+  return remark;
+}
 
 /// A file of weights, or a folder with weights or a configuration in it.
 bool is_model(const std::string& path) {
@@ -50,6 +74,7 @@ class Check {
       open_session(opened, parse_session_options(arguments_));
       remark = std::to_string(info.num_labels) + " labels, " + std::to_string(info.embed_dim) + " channels, input " +
                std::to_string(info.height) + "x" + std::to_string(info.width);
+      if (arguments_.has("verify")) remark += verified(opened);
     } catch (const Failure& failure) {
       sentence = failure.what();
       model_refused_ = true;

@@ -2,7 +2,7 @@
 // The commands of vit-infer. Each answers an exit code.
 #pragma once
 
-#include "tools/common/arguments.h"
+#include "tools/common/engine.h"
 
 namespace vit::tool {
 
@@ -13,6 +13,8 @@ const ProgramSpec& vit_infer_program();
 int run_images(const Arguments& arguments);
 /// evaluate: how often the labels are right, and how near a precision is to float32.
 int run_evaluate(const Arguments& arguments);
+/// The same with what both sides are given: `reference` is in float32 what `model` is compared with.
+int evaluate(const Arguments& arguments, const Model& model, const Model& reference);
 /// run: tensors in, tensors out.
 int run_tensors(const Arguments& arguments);
 int run_info(const Arguments& arguments);

@@ -141,6 +141,11 @@ std::string text_summary(const Totals& totals, size_t failed, const std::string&
 }  // namespace
 
 int run_evaluate(const Arguments& arguments) {
+  const Model model = open_model(arguments);
+  return evaluate(arguments, model, model);
+}
+
+int evaluate(const Arguments& arguments, const Model& model, const Model& exact_model) {
   if (arguments.inputs.size() != 1)
     throw Failure(kUsage, "evaluate: expected one folder, with a folder of images for each label in it, found " +
                               std::to_string(arguments.inputs.size()) + " names");
@@ -149,17 +154,16 @@ int run_evaluate(const Arguments& arguments) {
   const Options options = parse_session_options(arguments);
   Output output(to);
 
-  const Model model = open_model(arguments);
   const std::vector<std::string> labels = labels_of(arguments, model);
   const auto unknown = arguments.has("skip-unknown") ? LabelFolders::Unknown::kPassedOver : LabelFolders::Unknown::kRefused;
   LabelFolders folders(arguments.inputs[0], LabelNames(labels), unknown, arguments.has("recursive"));
   Session session = open_session(model, options);
-  const std::string precision = arguments.text("precision", "f32");
+  const std::string precision = precision_name(arguments, model);
   std::optional<Session> reference;
-  if (precision != "f32") {
+  if (precision != "f32" || exact_model.c() != model.c()) {
     Options exact = options;
     exact.precision = VIT_PRECISION_F32;
-    reference = open_session(model, exact);
+    reference = open_session(exact_model, exact);
   }
   tell_about_precision(arguments, session);
   tell_about_model(arguments, model.info(), options);

@@ -21,8 +21,8 @@ constexpr unsigned kAll = kManyImages | kRun | kInfo | kExplain | kCheck;
 
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR",
-     "Folder with config.json and model.safetensors, or org/name in the Hugging Face cache [the demonstration model inside this "
-     "program]",
+     "Folder with config.json and model.safetensors, a .vit file, or org/name in the Hugging Face cache [the demonstration model "
+     "inside this program]",
      kAll & ~kCheck},
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      kAll & ~kCheck},
@@ -50,6 +50,7 @@ constexpr OptionSpec kOptions[] = {
     {"--nodes", "", "List the nodes that can be tapped", kInfo, kPerRun},
     {"--tensors", "", "List the tensors", kInfo, kPerRun},
     {"--plan", "", "List the steps of the plan", kInfo, kPerRun},
+    {"--verify", "", "Replay a .vit file's golden pass on each instruction set of this CPU", kCheck, kPerRun},
     {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", kAll},
     {"--size", "HxW", "Bring images to this height and width; one number is both [as the model's preprocessing says]", kAll},
     {"--native", "", "Images keep their own size, each side rounded to whole patches", kManyImages | kExplain},

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: Apache-2.0
+// From a model to the bytes of a .vit file (docs/vit-format.md).
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "quant/policy.h"
+#include "runtime/model.h"
+
+namespace vit {
+
+enum class Scheme { kInt8, kBF16, kF16, kF32 };
+
+/// Layers whose names match a pattern of fnmatch(3) are computed in this.
+struct KeptLayers {
+  std::string pattern;
+  Precision precision = Precision::kBF16;
+};
+
+struct QuantiseOptions {
+  Scheme scheme = Scheme::kInt8;
+  std::string isa = {};  ///< whose layout and arithmetic the file is made for; empty: VIT_ISA or the best
+  double min_cosine = kDefaultMinCosine;
+  std::vector<KeptLayers> keep = {};                                  ///< the last that matches counts
+  std::function<void(size_t done, size_t total)> progress = nullptr;  ///< may throw, which ends the work
+};
+
+/// The whole file. The same model, options and CPU give the same bytes. Throws Error: kArgument for a pattern that no layer
+/// matches, kUnsupported, kMemory.
+Buffer<uint8_t> quantise(const std::shared_ptr<const Model>& model, const QuantiseOptions& options);
+
+/// How a .vit file's golden pass comes out on an instruction set of this CPU.
+struct Verification {
+  double f32_difference = 0, f32_tolerance = 0;  ///< of a float32 pass, greatest, as a part of the greatest value
+  double cosine = 1, min_cosine = 0;             ///< of a pass in the file's own precision
+};
+/// Throws Error(kArgument) when the model is of no .vit file.
+Verification verify(const std::shared_ptr<const Model>& model, const std::string& isa);
+
+}  // namespace vit
