@@ -6,17 +6,18 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <set>
 
 #include "ops/core/error.h"
 #include "ops/kernel_table.h"
 #include "ops/operands.h"
 #include "runtime/calibrate.h"
+#include "runtime/golden.h"
 #include "runtime/io/json.h"
 #include "runtime/io/printable.h"
 #include "runtime/io/vit_file.h"
 #include "runtime/packed_weights.h"
 #include "runtime/session.h"
+#include "runtime/weight_rows.h"
 
 namespace vit {
 namespace {
@@ -35,6 +36,9 @@ Precision precision_of(Scheme scheme) {
   return scheme == Scheme::kInt8 ? Precision::kInt8 : scheme == Scheme::kBF16 ? Precision::kBF16 : Precision::kF32;
 }
 
+/// JSON has no NaN: results that are none are as far from float32's as can be.
+double finite(double value) { return std::isfinite(value) ? value : -1; }
+
 /// A tensor of the file to be.
 struct NewTensor {
   std::string name, type;
@@ -43,96 +47,17 @@ struct NewTensor {
   std::function<void(uint8_t* to)> fill;
 };
 
-/// Rows of a linear layer's weight that are rows of a tensor of the source.
-struct SharedRows {
-  const Node* node;
-  int64_t node_row, tensor_row, count;
-};
-
-/// Where the source's tensors are used.
-class Usage {
- public:
-  explicit Usage(const Model& model) : model_(model) {
-    for (const Node& node : model.graph().nodes()) {
-      const bool packable = node.kind == NodeKind::kLinear && node.domain == Domain::kRows;
-      int64_t row = 0;
-      for (const Tensor& part : node.linear.weight) {
-        add(part, packable ? &node : nullptr, row);
-        row += part.shape[0];
-      }
-      for (const Tensor& part : node.query.linear.weight) add(part, nullptr, 0);
-    }
-    while (drop_one()) {
-    }
-  }
-
-  /// Linear layers whose weights are whole tensors that nobody else uses, in the graph's order.
-  bool packed(const Node& node) const { return nodes_.count(&node) != 0; }
-  /// Of a tensor that those layers have between them; null for any other.
-  const std::vector<SharedRows>* rows_of(const Tensor& tensor) const {
-    const auto found = rows_.find(&tensor);
-    return found == rows_.end() ? nullptr : &found->second;
-  }
-
- private:
-  /// The tensor of the source that `view` shows a part of, and from which row.
-  std::pair<const Tensor*, int64_t> origin(const Tensor& view) const {
-    for (const auto& [name, tensor] : model_.weights().tensors()) {
-      const int64_t in = view.shape.rank() == 2 ? view.shape[1] : 0;
-      if (tensor.reader != nullptr && tensor.reader == view.reader) return {&tensor, in == 0 ? 0 : view.reader_first / in};
-      const uint8_t* const from = view.bytes.data();
-      if (view.bytes.empty() || from < tensor.bytes.data() || from >= tensor.bytes.data() + tensor.bytes.size()) continue;
-      const int64_t row_bytes = view.shape[0] == 0 ? 1 : static_cast<int64_t>(view.bytes.size()) / view.shape[0];
-      return {&tensor, (from - tensor.bytes.data()) / row_bytes};
-    }
-    return {nullptr, 0};
-  }
-
-  void add(const Tensor& view, const Node* node, int64_t node_row) {
-    const auto [tensor, row] = origin(view);
-    if (tensor == nullptr || node == nullptr || view.shape.rank() != 2 || tensor->shape.rank() != 2) {
-      if (tensor != nullptr) others_.insert(tensor);
-      if (node != nullptr) refused_.insert(node);
-      return;
-    }
-    if (refused_.count(node) == 0) nodes_.insert(node);
-    rows_[tensor].push_back({node, node_row, row, view.shape[0]});
-  }
-
-  /// A tensor that is used elsewhere, or not covered, stays as it is, and so do all that its layers use.
-  bool drop_one() {
-    for (auto it = rows_.begin(); it != rows_.end(); ++it) {
-      std::vector<SharedRows>& rows = it->second;
-      std::sort(rows.begin(), rows.end(), [](const SharedRows& a, const SharedRows& b) { return a.tensor_row < b.tensor_row; });
-      int64_t next = 0;
-      bool good = others_.count(it->first) == 0;
-      for (const SharedRows& part : rows) {
-        good = good && part.tensor_row == next && refused_.count(part.node) == 0;
-        next += part.count;
-      }
-      if (good && next == it->first->shape[0]) continue;
-      for (const SharedRows& part : rows) refused_.insert(part.node), nodes_.erase(part.node);
-      rows_.erase(it);
-      return true;
-    }
-    return false;
-  }
-
-  const Model& model_;
-  std::map<const Tensor*, std::vector<SharedRows>> rows_;
-  std::set<const Tensor*> others_;
-  std::set<const Node*> nodes_, refused_;
-};
-
 class Writer {
  public:
   Writer(std::shared_ptr<const Model> model, const QuantiseOptions& options)
-      : model_(std::move(model)), options_(options), isa_(choose_isa(options.isa)), kernels_(kernels(isa_)), usage_(*model_) {
-    for (const Node& node : model_->graph().nodes()) linear_ += node.kind == NodeKind::kLinear && node.domain == Domain::kRows;
+      : model_(std::move(model)), options_(options), isa_(choose_isa(options.isa)), kernels_(kernels(isa_)), rows_(*model_) {
+    for (const Node& node : model_->graph().nodes()) linear_ += is_token_layer(node);
     total_ = (options.scheme == Scheme::kInt8 ? 2 : 1) * linear_;
   }
 
   Buffer<uint8_t> write() {
+    VIT_CHECK(model_->weights().maker() == nullptr, Code::kArgument, model_->path(),
+              ": expected a model with weights, found an untrained one");
     check_patterns();
     choose();
     list_tensors();
@@ -146,7 +71,6 @@ class Writer {
   }
 
  private:
-  bool is_linear(const Node& node) const { return node.kind == NodeKind::kLinear && node.domain == Domain::kRows; }
   void step() {
     if (options_.progress) options_.progress(std::min(++done_, total_), total_);
   }
@@ -156,7 +80,7 @@ class Writer {
     for (const KeptLayers& keep : options_.keep) {
       const auto& nodes = model_->graph().nodes();
       const bool any = std::any_of(nodes.begin(), nodes.end(), [&](const Node& node) {
-        return is_linear(node) && fnmatch(keep.pattern.c_str(), node.name.c_str(), 0) == 0;
+        return is_token_layer(node) && fnmatch(keep.pattern.c_str(), node.name.c_str(), 0) == 0;
       });
       VIT_CHECK(any, Code::kArgument, "keep: expected a pattern that a linear layer's name matches, as blocks.0.*, found ",
                 printable(keep.pattern));
@@ -198,13 +122,13 @@ class Writer {
   void list_tensors() {
     if (options_.scheme != Scheme::kF16)
       for (const Node& node : model_->graph().nodes())
-        if (usage_.packed(node)) list_layer(node);
+        if (rows_.packable(node)) list_layer(node);
     for (const auto& [name, layer] : policy_.layers)
       if (!layer.column_factor.empty()) list_floats(kPrefix + name + kColumnFactor, layer.column_factor);
     for (const auto& [name, tensor] : model_->weights().tensors()) {
       VIT_CHECK(!name.starts_with(kPrefix), Code::kModel, model_->path(), ": tensor ", printable(name),
                 ": expected no name of the .vit format's own, which begin with ", kPrefix);
-      if (options_.scheme == Scheme::kF16 || usage_.rows_of(tensor) == nullptr) list_source(tensor);
+      if (options_.scheme == Scheme::kF16 || rows_.rows_of(tensor) == nullptr) list_source(tensor);
     }
   }
 
@@ -300,21 +224,22 @@ class Writer {
   Json layers_json() const {
     Json all = Json::object();
     for (const Node& node : model_->graph().nodes()) {
-      if (!is_linear(node) || options_.scheme == Scheme::kF16) continue;
+      if (!is_token_layer(node) || options_.scheme == Scheme::kF16) continue;
       const LayerChoice chosen = choice(node);
       Json one{{"precision", precision_name(chosen.precision)}, {"in", node.linear.in}, {"out", node.linear.out}};
-      if (usage_.packed(node)) one["panel"] = kernels_.panel_columns;
+      if (rows_.packable(node)) one["panel"] = kernels_.panel_columns;
       if (options_.scheme == Scheme::kInt8) {
-        one["cosine"] = chosen.cosine;
-        for (const auto& [levels, measured] : chosen.with_levels)
-          one[levels == 255 ? "with_8_bits" : "with_7_bits"] = {{"cosine", measured.cosine}, {"snr_db", measured.snr_db}};
+        one["cosine"] = finite(chosen.cosine);
+        for (const auto& [key, levels] : kMeasured)
+          if (const auto found = chosen.with_levels.find(levels); found != chosen.with_levels.end())
+            one[key] = {{"cosine", finite(found->second.cosine)}, {"snr_db", finite(found->second.snr_db)}};
         if (!chosen.column_factor.empty()) {
           one["norm"] = chosen.norm;
           one["moved_channels"] =
               std::count_if(chosen.column_factor.begin(), chosen.column_factor.end(), [](float f) { return f != 1; });
         }
         if (chosen.precision != Precision::kInt8)
-          one["kept"] = chosen.asked ? "asked for" : str("int8 cosine below ", options_.min_cosine);
+          one["kept"] = chosen.asked ? kAskedFor : str("int8 cosine below ", options_.min_cosine);
       }
       all[node.name] = std::move(one);
     }
@@ -323,7 +248,7 @@ class Writer {
   Json tensors_json() const {
     Json all = Json::object();
     for (const auto& [name, tensor] : model_->weights().tensors()) {
-      const std::vector<SharedRows>* rows = usage_.rows_of(tensor);
+      const std::vector<SharedRows>* rows = rows_.rows_of(tensor);
       if (rows == nullptr || options_.scheme == Scheme::kF16) continue;
       Json parts = Json::array();
       for (const SharedRows& part : *rows)
@@ -404,35 +329,12 @@ class Writer {
   const QuantiseOptions& options_;
   Isa isa_;
   const KernelTable& kernels_;
-  Usage usage_;
+  WeightRows rows_;
   QuantPolicy policy_;
   std::vector<NewTensor> tensors_;
   int64_t data_begin_ = 0, golden_begin_ = 0;
   size_t linear_ = 0, done_ = 0, total_ = 0;
 };
-
-/// The golden pass: logits, or the embedding of a model without classifier, of the seeded picture.
-std::vector<float> golden_pass(const std::shared_ptr<const Model>& model, Precision precision, const std::string& isa) {
-  const ModelConfig& config = model->config();
-  SessionOptions options;
-  options.precision = precision, options.isa = isa, options.threads = 1;
-  Session session(model, options);
-  const Output want = model->graph().output(Output::kLogits) >= 0 ? Output::kLogits : Output::kEmbedding;
-  const SeededInput input(config);
-  if (config.channels == 3)
-    session.run(std::vector{input.pixels()}, want);
-  else
-    session.run(input.planes().data(), 1, config.image_height, config.image_width, want);
-  const ResultView result = session.output();
-  return {result.data, result.data + result.shape.elements()};
-}
-
-double difference(const std::vector<float>& a, const std::vector<float>& b) {
-  float greatest = 0, most = 0;
-  for (size_t i = 0; i < a.size(); ++i)
-    greatest = std::max(greatest, std::fabs(b[i])), most = std::max(most, std::fabs(a[i] - b[i]));
-  return greatest > 0 ? static_cast<double>(most / greatest) : static_cast<double>(most);
-}
 
 void Writer::measure(const Buffer<uint8_t>& file, Golden golden) const {
   const std::vector<NamedBytes> files{{"model.safetensors", {file.data(), static_cast<size_t>(file.size())}}};
@@ -458,17 +360,6 @@ void Writer::measure(const Buffer<uint8_t>& file, Golden golden) const {
 
 Buffer<uint8_t> quantise(const std::shared_ptr<const Model>& model, const QuantiseOptions& options) {
   return Writer(model, options).write();
-}
-
-Verification verify(const std::shared_ptr<const Model>& model, const std::string& isa) {
-  const VitFile* const file = model->vit_file();
-  VIT_CHECK(file != nullptr, Code::kArgument, model->path(),
-            ": expected a .vit file, which has a golden pass, found another model");
-  const std::vector<float> exact = golden_pass(model, Precision::kF32, isa);
-  VIT_CHECK(exact.size() == file->golden.values.size(), Code::kModel, model->path(), ": its golden pass: expected ", exact.size(),
-            " values, the file has ", file->golden.values.size());
-  return {difference(exact, file->golden.values), file->golden.f32_tolerance,
-          cosine(golden_pass(model, file->precision, isa), file->golden.values), file->golden.min_cosine};
 }
 
 }  // namespace vit

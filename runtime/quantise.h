@@ -32,12 +32,4 @@ struct QuantiseOptions {
 /// matches, kUnsupported, kMemory.
 Buffer<uint8_t> quantise(const std::shared_ptr<const Model>& model, const QuantiseOptions& options);
 
-/// How a .vit file's golden pass comes out on an instruction set of this CPU.
-struct Verification {
-  double f32_difference = 0, f32_tolerance = 0;  ///< of a float32 pass, greatest, as a part of the greatest value
-  double cosine = 1, min_cosine = 0;             ///< of a pass in the file's own precision
-};
-/// Throws Error(kArgument) when the model is of no .vit file.
-Verification verify(const std::shared_ptr<const Model>& model, const std::string& isa);
-
 }  // namespace vit

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // vit.h: .vit files.
 #include "runtime/api/handles.h"
+#include "runtime/golden.h"
 #include "runtime/io/printable.h"
 #include "runtime/quantise.h"
 

@@ -122,6 +122,10 @@ class Reader {
       LayerChoice choice;
       choice.precision = *precision;
       choice.cosine = fields.number("cosine", {-1, 1}, 1);
+      choice.asked = fields.text("kept", "") == kAskedFor;
+      for (const auto& [key, levels] : kMeasured)
+        if (const auto measured = fields.maybe_object(key))
+          choice.with_levels[levels] = {measured->number("cosine", {-1, 1}), measured->number("snr_db", {})};
       const std::optional<std::string> norm = fields.maybe_text("norm");
       const int64_t in = fields.integer("in", kSize), out = fields.integer("out", kSize);
       const auto panel = fields.maybe_integer("panel", {1, 1024});

@@ -6,6 +6,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "quant/pack.h"
@@ -23,6 +24,9 @@ constexpr char kVersionKey[] = "vit.version", kScheme[] = "vit.scheme", kConfig[
 // Names of tensors that the source does not have: of a layer kPrefix + LAYER + ending, and of the file.
 constexpr char kPrefix[] = "vit:", kWeight[] = ":weight", kScale[] = ":scale", kColumnSum[] = ":column_sum",
                kColumnFactor[] = ":column_factor", kGoldenLogits[] = "vit:golden", kChecksum[] = "vit:crc32";
+// In the text of kLayers.
+constexpr char kAskedFor[] = "asked for";
+constexpr std::pair<const char*, int> kMeasured[] = {{"with_8_bits", 255}, {"with_7_bits", 127}};  ///< greatest activation
 }  // namespace vit_names
 
 /// A linear layer as the file has it; views of the mapping, without bias.
