@@ -21,12 +21,16 @@ double difference(const std::vector<float>& a, const std::vector<float>& b) {
 
 }  // namespace
 
+Output golden_output(const Model& model) {
+  return model.graph().output(Output::kLogits) >= 0 ? Output::kLogits : Output::kEmbedding;
+}
+
 std::vector<float> golden_pass(const std::shared_ptr<const Model>& model, Precision precision, const std::string& isa) {
   const ModelConfig& config = model->config();
   SessionOptions options;
   options.precision = precision, options.isa = isa, options.threads = 1;
   Session session(model, options);
-  const Output want = model->graph().output(Output::kLogits) >= 0 ? Output::kLogits : Output::kEmbedding;
+  const Output want = golden_output(*model);
   const SeededInput input(config);
   if (config.channels == 3)
     session.run(std::vector{input.pixels()}, want);

@@ -11,6 +11,8 @@
 
 namespace vit {
 
+/// Logits, or of a model without classifier the embedding.
+Output golden_output(const Model& model);
 /// Logits, or the embedding of a model without classifier, of the seeded picture; one thread.
 std::vector<float> golden_pass(const std::shared_ptr<const Model>& model, Precision precision, const std::string& isa);
 

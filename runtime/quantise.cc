@@ -265,10 +265,10 @@ class Writer {
   }
 
   size_t golden_elements() const {
-    const Graph& graph = model_->graph();
-    const int logits = graph.output(Output::kLogits);
-    return static_cast<size_t>(
-        graph.nodes()[static_cast<size_t>(logits >= 0 ? logits : graph.output(Output::kEmbedding))].channels);
+    const ModelConfig& config = model_->config();
+    const Shape shape =
+        Session(model_, {.threads = 1}).output_shape(golden_output(*model_), 1, config.image_height, config.image_width);
+    return static_cast<size_t>(shape.elements());
   }
 
   std::string header_text(const Golden& golden) const {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Loaded before a program of ours: the VIT_FAULT_NTH-th call of VIT_FAULT_CALL ("open", "read", "write", "rename") fails as on a
+/* Loaded before a program of ours: the VIT_FAULT_NTH-th call of VIT_FAULT_CALL ("open", "read", "write", "rename", "fsync") fails as on a
  * broken disk, and leaves the file VIT_FAULT_MARK behind. Standard error is left alone: it is where the program complains. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -40,6 +40,8 @@ int open(const char* path, int flags, ...) {
   va_end(rest);
   return fails("open", EMFILE) ? -1 : (int)syscall(SYS_openat, AT_FDCWD, path, flags, mode);
 }
+
+int fsync(int fd) { return fails("fsync", EIO) ? -1 : (int)syscall(SYS_fsync, fd); }
 
 int rename(const char* from, const char* to) {
   return fails("rename", EIO) ? -1 : (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0);
