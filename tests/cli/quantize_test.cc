@@ -2,10 +2,13 @@
 // vit-quantize: the contract of its command line, and that a file is the new one or the old one whatever happens.
 #include <unistd.h>
 
+#include <cmath>
 #include <csignal>
 #include <filesystem>
+#include <sstream>
 
 #include "runtime/io/json.h"
+#include "runtime/model.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/cli/process.h"
@@ -127,6 +130,39 @@ TEST_CASE("a changed or truncated file is refused with code 3", "[cli]") {
     CHECK(result.status == 3);
     CHECK(lines_of(result.err).size() == 1);
     CHECK(infer({"check", folder.path(name)}).status == 3);
+  }
+}
+
+/// What a command says; nothing when it fails.
+std::string answer_of(const std::string& command) {
+  std::string out;
+  FILE* const pipe = popen((command + " 2>/dev/null").c_str(), "r");
+  char buffer[4096];
+  for (size_t n; pipe != nullptr && (n = fread(buffer, 1, sizeof buffer, pipe)) > 0;) out.append(buffer, n);
+  return pipe != nullptr && pclose(pipe) == 0 ? out : "";
+}
+
+TEST_CASE("the script of docs/vit-format.md reads weights of every scheme", "[cli]") {
+  if (answer_of("python3 -c 'print(1)'").empty()) {
+    WARN("skipped: there is no python3");
+    return;
+  }
+  const TempFolder folder;
+  const auto source = Model::open(demonstration_folder());
+  std::vector<float> expected(4);
+  source->weights().tensors().at("vit.encoder.layer.1.output.dense.weight").to_float(0, 4, expected.data());
+  for (const std::string scheme : {"f32", "bf16", "int8"}) {
+    const std::string out = folder.path(scheme + ".vit");
+    REQUIRE(quantize({demonstration_folder(), out, "--scheme", scheme}).status == 0);
+    std::istringstream said(answer_of("python3 '" VIT_SOURCE_DIR "/docs/read_vit.py' '" + out + "' blocks.1.fc2"));
+    for (const float weight : expected) {
+      double read = 0;
+      REQUIRE(said >> read);
+      // float32 exactly; half a unit of bfloat16's 8 bits; half a step of 127, with a largest weight below 1.
+      CHECK(std::fabs(read - static_cast<double>(weight)) <= (scheme == "f32"    ? 0
+                                                              : scheme == "bf16" ? std::fabs(weight) / 256
+                                                                                 : 1.0 / 254));
+    }
   }
 }
 
