@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <climits>
 #include <csignal>
@@ -20,7 +21,8 @@ namespace vit::tool {
 namespace {
 
 constexpr size_t kBufferBytes = 1 << 16;
-volatile std::sig_atomic_t g_signal = 0;
+std::atomic<int> g_signal = 0;
+static_assert(std::atomic<int>::is_always_lock_free);  // a handler writes it
 
 std::string folder_of(const std::string& path) {
   const size_t slash = path.rfind('/');

@@ -47,24 +47,33 @@ Score score_of(const Answer& answer, size_t truth) {
   return score;
 }
 
-class Evaluation : public ImageRun {
+class EvaluationAnswerer : public Answerer {
  public:
-  /// `reference` in float32; nullptr: the session is that itself.
-  Evaluation(const ImageLimits& limits, Session& session, Session* reference, const std::vector<std::string>& labels,
-             const LabelFolders& folders, Output* rows, Progress::Shown shown)
-      : ImageRun(limits, session, shown), reference_(reference), labels_(labels), folders_(folders), rows_(rows) {}
-
-  const Totals& totals() const { return totals_; }
-  size_t failed() const { return failed_; }
+  /// `reference` in float32; nothing: the session is that itself.
+  EvaluationAnswerer(Session session, std::optional<Session> reference)
+      : Answerer(std::move(session)), reference_(std::move(reference)) {}
 
  private:
   void answer(const std::vector<Job*>& jobs) override {
     const std::vector<Image> images = images_of(jobs);
     std::vector<Classes> classes = session().classify(images), reference(jobs.size());
-    if (reference_ != nullptr) reference = reference_->classify(images);
+    if (reference_) reference = reference_->classify(images);
     for (size_t i = 0; i < jobs.size(); ++i) jobs[i]->answer = {std::move(classes[i]), std::move(reference[i]), {}};
   }
 
+  std::optional<Session> reference_;
+};
+
+class Evaluation : public ImageRun {
+ public:
+  Evaluation(const ImageLimits& limits, Answerers answerers, const std::vector<std::string>& labels, const LabelFolders& folders,
+             Output* rows, Progress::Shown shown)
+      : ImageRun(limits, std::move(answerers), shown), labels_(labels), folders_(folders), rows_(rows) {}
+
+  const Totals& totals() const { return totals_; }
+  size_t failed() const { return failed_; }
+
+ private:
   void write(const Job& job) override {
     const size_t truth = folders_.label_of(job.path);
     const Score score = score_of(job.answer, truth);
@@ -85,7 +94,6 @@ class Evaluation : public ImageRun {
     rows_->flush();
   }
 
-  Session* reference_;
   const std::vector<std::string>& labels_;
   const LabelFolders& folders_;
   Output* rows_;
@@ -151,28 +159,31 @@ int evaluate(const Arguments& arguments, const Model& model, const Model& exact_
                               std::to_string(arguments.inputs.size()) + " names");
   const ImageLimits limits = parse_image_limits(arguments);
   const std::string format = arguments.text("format", "text"), to = arguments.text("output", "-");
-  const Options options = parse_session_options(arguments);
+  Options options = parse_session_options(arguments);
   Output output(to);
 
   const std::vector<std::string> labels = labels_of(arguments, model);
   const auto unknown = arguments.has("skip-unknown") ? LabelFolders::Unknown::kPassedOver : LabelFolders::Unknown::kRefused;
   LabelFolders folders(arguments.inputs[0], LabelNames(labels), unknown, arguments.has("recursive"));
-  Session session = open_session(model, options);
   const std::string precision = precision_name(arguments, model);
-  std::optional<Session> reference;
-  if (precision != "f32" || exact_model.c() != model.c()) {
-    Options exact = options;
-    exact.precision = VIT_PRECISION_F32;
-    reference = open_session(exact_model, exact);
-  }
-  tell_about_precision(arguments, session);
+  // Folders of labels hold many images.
+  const Instances instances = choose_instances(arguments, limits, [](size_t) { return true; });
+  options.threads = instances.threads;
+  Options exact = options;
+  exact.precision = VIT_PRECISION_F32;
+  const bool compared = precision != "f32" || exact_model.c() != model.c();
+  Answerers answerers;
+  for (size_t i = 0; i < instances.count; ++i)
+    answerers.push_back(std::make_unique<EvaluationAnswerer>(
+        open_session(model, options), compared ? std::optional(open_session(exact_model, exact)) : std::nullopt));
+  tell_about_precision(arguments, answerers[0]->session());
   tell_about_model(arguments, model.info(), options);
   if (!folders.unknown().empty() && !limits.quiet)
     complain("passed over " + some_of(folders.unknown()) + ": no label of the model");
 
   const bool rows = format == "jsonl", among_rows = rows && to == "-" && isatty(STDOUT_FILENO);
   remember_interrupts();
-  Evaluation run(limits, session, reference ? &*reference : nullptr, labels, folders, rows ? &output : nullptr,
+  Evaluation run(limits, std::move(answerers), labels, folders, rows ? &output : nullptr,
                  among_rows ? Progress::Shown::kNo : Progress::Shown::kYes);
   if (Progress::is_possible()) run.expect(folders.count());
   run.all([&](Input& input) { return folders.next(input); });

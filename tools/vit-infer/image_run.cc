@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/vit-infer/image_run.h"
 
+#include <sched.h>
+
+#include <algorithm>
 #include <new>
 
 #include "tools/common/failure.h"
+#include "tools/common/in_order.h"
 #include "tools/common/output.h"
 #include "tools/common/text.h"
+#include "tools/vit-infer/path_list.h"
 
 namespace vit::tool {
 namespace {
@@ -33,6 +38,25 @@ std::string sentence_of(Attempt attempt) {
   }
 }
 
+void prepare(Answerer& answerer, Job& job) {
+  if (job.sentence.empty())
+    job.sentence = sentence_of([&] { job.pixels = answerer.session().preprocess(Image::path(job.path)); });
+}
+
+/// All that could be read in one go; where that fails, each alone.
+void run(Answerer& answerer, std::vector<Job>& jobs) {
+  std::vector<Job*> ready;
+  for (Job& job : jobs)
+    if (job.sentence.empty()) ready.push_back(&job);
+  if (ready.size() > 1 && !answerer.one_by_one() && sentence_of([&] { answerer.answer(ready); }).empty()) return;
+  for (Job* job : ready) job->sentence = sentence_of([&] { answerer.answer({job}); });
+}
+
+size_t usable_cpus() {
+  cpu_set_t set;
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<size_t>(CPU_COUNT(&set)) : 1;
+}
+
 }  // namespace
 
 ImageLimits parse_image_limits(const Arguments& arguments) {
@@ -56,17 +80,44 @@ void tell_about_model(const Arguments& arguments, const vit_model_info& model, c
              " pixels; its positions are interpolated");
 }
 
-ImageRun::ImageRun(const ImageLimits& limits, Session& session, Progress::Shown shown)
-    : limits_(limits), session_(session), progress_(limits.quiet ? Progress::Shown::kNo : shown) {}
+Instances choose_instances(const Arguments& arguments, const ImageLimits& limits, const std::function<bool(size_t)>& many) {
+  constexpr size_t kMost = 1024;
+  const size_t given = arguments.whole("threads", 0, kMost, 0);
+  const size_t threads = given != 0 ? given : usable_cpus();
+  size_t count = arguments.whole("instances", 1, kMost, 0);
+  // With fewer images than two for each thread, the last ones would leave threads without work for too long.
+  if (count == 0) count = threads > 1 && many(2 * threads * limits.batch) ? threads : 1;
+  return {count, static_cast<int>(std::max<size_t>(1, threads / count))};
+}
+
+ImageRun::ImageRun(const ImageLimits& limits, Answerers answerers, Progress::Shown shown)
+    : limits_(limits), answerers_(std::move(answerers)), progress_(limits.quiet ? Progress::Shown::kNo : shown) {}
 
 void ImageRun::all(const std::function<bool(Input&)>& next) {
-  while (!ended()) {
+  const auto take = [&]() -> std::optional<std::vector<Job>> {
     std::vector<Job> jobs;
-    for (Input input; jobs.size() < limits_.batch && !ended() && next(input);) jobs.push_back(prepare(input));
-    if (jobs.empty()) break;
-    run(jobs);
+    for (Input input; jobs.size() < limits_.batch && !ended() && next(input);)
+      jobs.push_back({input.path, input.refusal, {}, {}});
+    if (jobs.empty()) return std::nullopt;
+    return jobs;
+  };
+  const auto work = [&](size_t i, std::vector<Job>& jobs) {
+    for (Job& job : jobs) prepare(*answerers_[i], job);
+    run(*answerers_[i], jobs);
+  };
+  const auto tell_all = [&](const std::vector<Job>& jobs) {
     for (const Job& job : jobs)
       if (!gave_up()) tell(job);
+    if (gave_up()) stop_lists();
+    return !gave_up();
+  };
+  if (answerers_.size() == 1) {
+    for (auto jobs = take(); jobs; jobs = take()) {
+      work(0, *jobs);
+      tell_all(*jobs);
+    }
+  } else {
+    in_order(answerers_.size(), 2 * answerers_.size(), take, work, tell_all);
   }
   progress_.clear();
 }
@@ -81,28 +132,13 @@ int ImageRun::finish() const {
   return failed_ == 0 ? kDone : failed_ == done_ ? kAllFailed : kSomeFailed;
 }
 
-std::vector<Image> ImageRun::images_of(const std::vector<Job*>& jobs) {
+std::vector<Image> Answerer::images_of(const std::vector<Job*>& jobs) {
   std::vector<Image> images;
   for (const Job* job : jobs) images.push_back(Image::prepared(job->pixels));
   return images;
 }
 
 bool ImageRun::ended() const { return interrupted() != 0 || gave_up(); }
-
-Job ImageRun::prepare(const Input& input) {
-  Job job{input.path, input.refusal, {}, {}};
-  if (job.sentence.empty()) job.sentence = sentence_of([&] { job.pixels = session_.preprocess(Image::path(job.path)); });
-  return job;
-}
-
-/// All that could be read in one go; where that fails, each alone.
-void ImageRun::run(std::vector<Job>& jobs) {
-  std::vector<Job*> ready;
-  for (Job& job : jobs)
-    if (job.sentence.empty()) ready.push_back(&job);
-  if (ready.size() > 1 && !one_by_one() && sentence_of([&] { answer(ready); }).empty()) return;
-  for (Job* job : ready) job->sentence = sentence_of([&] { answer({job}); });
-}
 
 void ImageRun::tell(const Job& job) {
   if (job.sentence.empty()) {

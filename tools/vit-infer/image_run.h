@@ -2,7 +2,9 @@
 // Images in batches: decoded, run, told of in the order of the inputs. One that fails does not stop the rest.
 #pragma once
 
+#include <atomic>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -31,10 +33,38 @@ ImageLimits parse_image_limits(const Arguments& arguments);
 /// The remarks on a model that users of images should not miss.
 void tell_about_model(const Arguments& arguments, const vit_model_info& model, const Options& options);
 
+/// Reads and answers images with a session of its own; for one thread at a time.
+class Answerer {
+ public:
+  explicit Answerer(Session session) : session_(std::move(session)) {}
+  virtual ~Answerer() = default;
+  /// Whether images must not share a run.
+  virtual bool one_by_one() const { return false; }
+  /// Fills the answers. What it throws on account of an image is that image's failure.
+  virtual void answer(const std::vector<Job*>& jobs) = 0;
+  Session& session() { return session_; }
+
+ protected:
+  static std::vector<Image> images_of(const std::vector<Job*>& jobs);
+
+ private:
+  Session session_;
+};
+using Answerers = std::vector<std::unique_ptr<Answerer>>;
+
+/// How many sessions a run over images has, and how many threads each: where there are many images each thread has a session of
+/// its own, reads its own images and waits for nobody; few images share all threads. --instances says it otherwise.
+struct Instances {
+  size_t count = 1;
+  int threads = 0;
+};
+/// `many`: whether there are at least so many images; it may read ahead. Throws Failure(kUsage).
+Instances choose_instances(const Arguments& arguments, const ImageLimits& limits, const std::function<bool(size_t)>& many);
+
 /// What every command over images does with them; a command says how they are answered and written.
 class ImageRun {
  public:
-  ImageRun(const ImageLimits& limits, Session& session, Progress::Shown shown);
+  ImageRun(const ImageLimits& limits, Answerers answerers, Progress::Shown shown);
   virtual ~ImageRun() = default;
 
   void expect(std::optional<size_t> images) { progress_.expect(images); }
@@ -44,28 +74,20 @@ class ImageRun {
   int finish() const;
 
  protected:
-  /// Whether images must not share a run.
-  virtual bool one_by_one() const { return false; }
-  /// Fills the answers. What it throws on account of an image is that image's failure.
-  virtual void answer(const std::vector<Job*>& jobs) = 0;
   virtual void write(const Job& job) = 0;
   /// The sentence is on standard error already.
   virtual void write_failure(const std::string& path, const std::string& sentence) = 0;
 
-  static std::vector<Image> images_of(const std::vector<Job*>& jobs);
-  Session& session() { return session_; }
-
  private:
   bool gave_up() const { return failed_ >= limits_.max_errors; }
   bool ended() const;
-  Job prepare(const Input& input);
-  void run(std::vector<Job>& jobs);
   void tell(const Job& job);
 
   const ImageLimits limits_;
-  Session& session_;
+  Answerers answerers_;
   Progress progress_;
-  size_t done_ = 0, failed_ = 0;
+  size_t done_ = 0;
+  std::atomic<size_t> failed_ = 0;  ///< read by those that take images
 };
 
 }  // namespace vit::tool

@@ -37,23 +37,21 @@ Progress::Shown shown_beside_results(const Arguments& arguments) {
   return arguments.text("output", "-") == "-" && isatty(STDOUT_FILENO) ? Progress::Shown::kNo : Progress::Shown::kYes;
 }
 
-class Run : public ImageRun {
+class ImageAnswerer : public Answerer {
  public:
-  Run(const Arguments& arguments, const ImageLimits& limits, const Request& request, Session& session, Taps& taps, Writer& writer)
-      : ImageRun(limits, session, shown_beside_results(arguments)), request_(request), taps_(taps), writer_(writer) {
-    if (Progress::is_possible()) expect(Inputs::count(arguments));
-  }
+  ImageAnswerer(Session session, const Request& request, Taps& taps)
+      : Answerer(std::move(session)), request_(request), taps_(taps) {}
 
  private:
   // Nodes are tapped image by image: their values do not depend on the batch.
-  bool one_by_one() const override { return !taps_.nodes().empty() || taps_.wants_pixels(); }
+  bool one_by_one() const override { return taps_.wants_any(); }
 
   void answer(const std::vector<Job*>& jobs) override {
     if (request_.task == Task::kClassify && request_.format != "npy")
       classify(jobs);
     else
       infer(jobs);
-    taps_.collect(session());
+    if (taps_.wants_any()) taps_.collect(session());
   }
 
   void classify(const std::vector<Job*>& jobs) {
@@ -77,11 +75,21 @@ class Run : public ImageRun {
     }
   }
 
+  const Request& request_;
+  Taps& taps_;
+};
+
+class Run : public ImageRun {
+ public:
+  Run(const Arguments& arguments, const ImageLimits& limits, Answerers answerers, Writer& writer)
+      : ImageRun(limits, std::move(answerers), shown_beside_results(arguments)), writer_(writer) {
+    if (Progress::is_possible()) expect(Inputs::count(arguments));
+  }
+
+ private:
   void write(const Job& job) override { writer_.answer(job.path, job.answer); }
   void write_failure(const std::string& path, const std::string& sentence) override { writer_.failure(path, sentence); }
 
-  const Request& request_;
-  Taps& taps_;
   Writer& writer_;
 };
 
@@ -93,7 +101,7 @@ int run_images(const Arguments& arguments) {
   Options options = parse_session_options(arguments);
   Inputs inputs(arguments);
   Output output(arguments.text("output", "-"));
-  Taps taps(arguments.texts("tap"), !arguments.has("tap") || inputs.is_one(), arguments.text("output", "-"));
+  Taps taps(arguments.texts("tap"), !arguments.has("tap") || !inputs.at_least(2), arguments.text("output", "-"));
   options.taps = taps.nodes();
 
   const Model model = open_model(arguments);
@@ -101,14 +109,19 @@ int run_images(const Arguments& arguments) {
   if (request.task == Task::kClassify && info.num_labels == 0)
     throw Failure(kUsage, arguments.text("model", "") + ": this model has no classifier; `vit-infer embed` gives its embeddings");
   if (arguments.has("labels")) request.labels = read_labels(arguments.text("labels", ""), info.num_labels);
-  Session session = open_session(model, options);
-  tell_about_precision(arguments, session);
+  const Instances instances =
+      choose_instances(arguments, limits, [&](size_t n) { return !taps.wants_any() && inputs.at_least(n); });
+  options.threads = instances.threads;
+  Answerers answerers;
+  for (size_t i = 0; i < instances.count; ++i)
+    answerers.push_back(std::make_unique<ImageAnswerer>(open_session(model, options), request, taps));
+  tell_about_precision(arguments, answerers[0]->session());
   tell_about_model(arguments, info, options);
 
   const auto writer =
       make_writer(request.format, request.task, output, request.task == Task::kEmbed ? info.embed_dim : info.num_labels);
   remember_interrupts();
-  Run run(arguments, limits, request, session, taps, *writer);
+  Run run(arguments, limits, std::move(answerers), *writer);
   run.all([&](Input& input) { return inputs.next(input); });
   writer->finish();
   output.commit();

@@ -46,10 +46,11 @@ bool Inputs::next(Input& input) {
   return true;
 }
 
-bool Inputs::is_one() {
+bool Inputs::at_least(size_t count) {
+  if (count > 2 && !lists_.empty()) return true;
   Input input;
-  while (ahead_.size() < 2 && next_input(input)) ahead_.push_back(std::move(input));
-  return ahead_.size() == 1;
+  while (ahead_.size() < count && next_input(input)) ahead_.push_back(std::move(input));
+  return ahead_.size() >= count;
 }
 
 bool Inputs::next_name(Input& input) {

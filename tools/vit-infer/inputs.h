@@ -19,8 +19,9 @@ class Inputs {
   explicit Inputs(const Arguments& arguments);
   /// Whether there was another one. Throws Failure(kUsage) when a list cannot be read.
   bool next(Input& input);
-  /// Whether there is exactly one. Reads ahead.
-  bool is_one();
+  /// Whether there are so many. Reads ahead; a list that is still being written is taken for long, and not waited for, where more
+  /// than two are asked about.
+  bool at_least(size_t count);
   /// How many there are, when that is known without reading a pipe and within a second or two.
   static std::optional<size_t> count(const Arguments& arguments);
 

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -18,7 +19,10 @@ namespace {
 
 constexpr size_t kChunkBytes = 1 << 16;
 constexpr size_t kLongestName = 1 << 16;  // sixteen times what Linux takes
-constexpr int kPatienceMs = 2000;         // for somebody to write into a FIFO
+std::atomic<bool> g_stopped = false;
+constexpr int kPatienceMs = 2000;  // for somebody to write into a FIFO
+
+bool over() { return interrupted() != 0 || g_stopped; }
 
 /// A FIFO opens at once, whoever is at its other end: waits a moment until there are bytes, or somebody who may write them.
 void wait_for_writer(int fd, const std::string& name) {
@@ -54,16 +58,23 @@ PathList::~PathList() {
   if (fd_ > STDIN_FILENO) close(fd_);
 }
 
+void stop_lists() { g_stopped = true; }
+
 bool PathList::fill() {
   if (ended_) return false;
   buffer_.erase(0, at_);
   at_ = 0;
   const size_t old = buffer_.size();
   buffer_.resize(old + kChunkBytes);
+  // In slices: an interrupt may reach another thread than this one.
+  constexpr int kSliceMs = 100;
+  pollfd waiting{fd_, POLLIN, 0};
+  while (!over() && poll(&waiting, 1, kSliceMs) <= 0) {
+  }
   ssize_t got = 0;
-  do got = read(fd_, buffer_.data() + old, kChunkBytes);
-  while (got < 0 && errno == EINTR && interrupted() == 0);
-  if (got < 0 && errno != EINTR) throw Failure(kUsage, name_ + ": cannot be read: " + std::strerror(errno));
+  do got = over() ? 0 : read(fd_, buffer_.data() + old, kChunkBytes);
+  while (got < 0 && errno == EINTR);
+  if (got < 0) throw Failure(kUsage, name_ + ": cannot be read: " + std::strerror(errno));
   buffer_.resize(old + static_cast<size_t>(got > 0 ? got : 0));
   ended_ = got <= 0;
   return !ended_;
@@ -83,7 +94,7 @@ bool PathList::take_line(std::string& line) {
                                                     : "expected names that end in zero bytes"));
     searched = buffer_.size() - at_;
     if (fill()) continue;
-    if (interrupted() != 0) return false;
+    if (over()) return false;
     line = buffer_.substr(at_);
     at_ = buffer_.size();
     return !line.empty();

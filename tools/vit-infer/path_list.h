@@ -34,4 +34,7 @@ class PathList {
   size_t at_ = 0;
 };
 
+/// Lists end here, also one that somebody is waiting for: nobody will ask for more.
+void stop_lists();
+
 }  // namespace vit::tool

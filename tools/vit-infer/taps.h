@@ -19,6 +19,7 @@ class Taps {
   /// The nodes that the session must keep.
   std::vector<std::string> nodes() const;
   bool wants_pixels() const;
+  bool wants_any() const { return !taps_.empty(); }
   /// Appends the values of the last run. Throws std::runtime_error when a file cannot hold the new shape; then nothing was
   /// appended.
   void collect(const Session& session);
