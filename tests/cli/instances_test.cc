@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+// --instances: sessions side by side change neither results nor their order, and end as one does.
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+
+#include "tests/api/models.h"
+#include "tests/catch.h"
+#include "tests/cli/process.h"
+#include "tests/temp_folder.h"
+
+using namespace vit;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+/// 23 pictures of different sizes; the 8th and the 17th are none.
+Words pictures(const TempFolder& folder) {
+  Words paths;
+  for (uint32_t i = 1; i <= 23; ++i) {
+    const auto width = static_cast<int>(10 + 37 * i % 90), height = static_cast<int>(10 + 53 * i % 70);
+    const bool bad = i == 8 || i == 17;
+    paths.push_back(folder.write(
+        std::to_string(i) + ".ppm",
+        bad ? "no picture" : ppm(picture(static_cast<size_t>(width), static_cast<size_t>(height), i), width, height)));
+  }
+  return paths;
+}
+
+Words joined(Words first, const Words& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+TEST_CASE("results and sentences are the same for any number of instances", "[cli]") {
+  const TempFolder folder;
+  const Words paths = pictures(folder);
+  for (const Words& command :
+       std::vector<Words>{{"--format", "csv"}, {"--format", "json", "--batch", "3"}, {"embed", "--format", "jsonl"}}) {
+    const ProcessResult one = infer(joined(command, joined({"-q", "--instances", "1"}, paths)));
+    CHECK(one.status == 1);
+    CHECK(lines_of(one.err).size() == 2);
+    for (const Words& how :
+         std::vector<Words>{{"--instances", "2"}, {"--instances", "5", "--threads", "7"}, {"--threads", "3"}}) {
+      CAPTURE(command, how);
+      const ProcessResult many = infer(joined(command, joined({"-q"}, joined(how, paths))));
+      CHECK(many.status == one.status);
+      CHECK(many.out == one.out);
+      CHECK(many.err == one.err);
+    }
+  }
+}
+
+TEST_CASE("side by side, too, a run stops at the failure that is one too many", "[cli]") {
+  const TempFolder folder;
+  const Words paths = pictures(folder);
+  const Words options{"--format", "csv", "--top-k", "1", "--on-error", "stop", "-q"};
+  const ProcessResult one = infer(joined(options, joined({"--instances", "1"}, paths)));
+  const ProcessResult many = infer(joined(options, joined({"--instances", "4"}, paths)));
+  CHECK(lines_of(one.out).size() == 8);  // the header and seven pictures
+  CHECK(many.out == one.out);
+  CHECK(many.err == one.err);
+  CHECK(many.status == one.status);
+}
+
+TEST_CASE("a list that is still open does not keep a run that gave up", "[cli]") {
+  const TempFolder folder;
+  const std::string fifo = folder.path("list"), bad = folder.write("bad.ppm", "no picture");
+  REQUIRE(std::system(("mkfifo '" + fifo + "'").c_str()) == 0);
+  // A writer that names one input and keeps the pipe open for longer than the program may take.
+  REQUIRE(std::system(("(echo '" + bad + "'; sleep 20) > '" + fifo + "' &").c_str()) == 0);
+  const ProcessResult result = infer({"--files-from", fifo, "--on-error", "stop", "--instances", "2", "-q"}, {.seconds = 10});
+  CHECK(result.status == 5);
+  CHECK(lines_of(result.err).size() == 1);
+}
+
+TEST_CASE("results of a list come while it is written", "[cli]") {
+  const TempFolder folder;
+  const std::string fifo = folder.path("list"), out = folder.path("out"),
+                    photo = folder.write("a.ppm", ppm(picture(30, 20, 1), 30, 20));
+  REQUIRE(std::system(("mkfifo '" + fifo + "'").c_str()) == 0);
+  // The second name is written only when the first one's result is there.
+  REQUIRE(std::system(("(echo '" + photo + "'; while ! grep -q a.ppm '" + out + "'; do sleep 0.05; done; echo '" + photo +
+                       "') > '" + fifo + "' &")
+                          .c_str()) == 0);
+  folder.write("out", "");
+  const ProcessResult result =
+      infer({"--files-from", fifo, "--format", "jsonl", "--instances", "2", "-q"}, {.out_path = out, .seconds = 30});
+  CHECK(result.status == 0);
+  CHECK(lines_of(contents(out)).size() == 2);
+}
+
+}  // namespace
