@@ -2,6 +2,7 @@
 #include "quant/pack.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 namespace vit {
@@ -13,15 +14,19 @@ Buffer<float> pad_to_panels(int64_t channels, int64_t panel, const std::function
 }
 
 float quantise_channel(const float* weight, int64_t in, int8_t* q) {
-  float largest = 0;
-  for (int64_t k = 0; k < in; ++k) largest = std::max(largest, std::fabs(weight[k]));
+  // Magnitudes compare as integers do, in a loop that any vector unit has.
+  int32_t bits = 0;
+  for (int64_t k = 0; k < in; ++k) bits = std::max(bits, std::bit_cast<int32_t>(weight[k]) & 0x7fffffff);
+  const auto largest = std::bit_cast<float>(bits);
   if (!(largest > 0)) {
     std::fill(q, q + in, int8_t{0});
     return 0;
   }
   const float scale = largest / 127;
-  // By division: 127 must come out for the largest weight, whatever its size.
-  for (int64_t k = 0; k < in; ++k) q[k] = static_cast<int8_t>(std::lrint(weight[k] / largest * 127));
+  // By division: 127 must come out for the largest weight, whatever its size. Added to 1.5 * 2^23, where float32 are whole
+  // numbers, it is rounded to the nearest even, and its last eight bits are the number.
+  for (int64_t k = 0; k < in; ++k)
+    q[k] = static_cast<int8_t>(std::bit_cast<uint32_t>(weight[k] / largest * 127 + 0x1.8p23f) & 0xff);
   return scale;
 }
 

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "ops/operands.h"
 #include "runtime/packed_weights.h"
@@ -142,24 +143,24 @@ const Node* CalibratingSteps::movable_norm(const Node& linear) const {
 void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x, int64_t begin, int64_t end) {
   const KernelTable& kernels = *options_.kernels;
   const Matrix rows = sample(pass, x, begin, end, node.linear.in);
-  const auto pack = [&](Precision precision, const std::vector<float>& factor) {
-    return pack_node(node, model_.weights(), precision, kernels.panel_columns, factor);
-  };
-  const Matrix exact = multiply_f32(kernels, rows, pack(Precision::kF32, {}));
+  // The pass has these weights too, so that they are packed once.
+  const Matrix exact = multiply_f32(kernels, rows, *shared_pack(model_, node, Precision::kF32, kernels.panel_columns));
+  std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {
-    return cosine(multiply_int8(kernels, rows, pack(Precision::kInt8, factor), factor).values, exact.values);
+    auto packed = shared_pack(model_, node, Precision::kInt8, kernels.panel_columns, factor);
+    return std::pair(cosine(multiply_int8(kernels, rows, *packed, factor).values, exact.values), std::move(packed));
   };
 
   LayerChoice choice;
-  choice.cosine = cosine_with({});
+  std::tie(choice.cosine, best) = cosine_with({});
   const Node* norm = movable_norm(node);
   if (norm != nullptr && !(1 - choice.cosine < kGoodEnough)) {
     const std::vector<float> greatest = greatest_of_channels(rows);
     for (const float limit : kLimits) {
       const std::vector<float> factor = outlier_factors(greatest, limit);
       if (factor.empty() || factor == choice.column_factor) continue;
-      if (const double moved = cosine_with(factor); 1 - moved < kWorthMoving * (1 - choice.cosine))
-        choice.cosine = moved, choice.column_factor = factor;
+      if (auto [moved, packed] = cosine_with(factor); 1 - moved < kWorthMoving * (1 - choice.cosine))
+        choice.cosine = moved, choice.column_factor = factor, best = std::move(packed);
     }
   }
   if (calibration_.measure) {
@@ -174,7 +175,10 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
   const std::optional<Precision> wish = calibration_.wish ? calibration_.wish(node.name) : std::nullopt;
   choice.asked = wish.has_value();
   choice.precision = wish.value_or(choice.cosine >= calibration_.min_cosine ? Precision::kInt8 : wider_precision(kernels));
-  if (choice.precision != Precision::kInt8) choice.column_factor.clear();
+  if (choice.precision == Precision::kInt8)
+    packed_.push_back(std::move(best));
+  else
+    choice.column_factor.clear();
   if (!choice.column_factor.empty()) policy_.norm_divisor[choice.norm = norm->name] = choice.column_factor;
   policy_.layers[node.name] = std::move(choice);
   if (calibration_.after_layer) calibration_.after_layer();

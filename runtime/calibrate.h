@@ -31,6 +31,8 @@ class CalibratingSteps final : public StepMaker {
 
   /// After the pass. Throws what a step met: Error(kMemory), or what after_layer threw.
   QuantPolicy policy();
+  /// The 8-bit weights that were tried and are wanted: as long as somebody holds them, sessions need not make them again.
+  std::vector<std::shared_ptr<const PackedLinear>> packed() { return std::move(packed_); }
 
   int64_t stride(int64_t channels) const override { return own_->stride(channels); }
   bool has_heads() const override { return own_->has_heads(); }
@@ -72,6 +74,7 @@ class CalibratingSteps final : public StepMaker {
   const CalibrationOptions& calibration_;
   std::unique_ptr<StepMaker> own_;
   QuantPolicy policy_;
+  std::vector<std::shared_ptr<const PackedLinear>> packed_;
   std::exception_ptr failure_;
 };
 

@@ -1,7 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // Steps on our own kernels.
-#include <algorithm>
-
 #include "ops/elementwise.h"
 #include "ops/layer_norm.h"
 #include "ops/linear.h"
@@ -137,23 +135,12 @@ class OwnSteps final : public StepMaker {
   std::shared_ptr<const PackedLinear> packed_linear(const Node& node) {
     const Precision kind = precision(node);
     std::span<const float> factor;
-    std::string key = node.name + in_panels(kind);
     if (kind == Precision::kInt8 && options_.policy)
-      if (const auto found = options_.policy->layers.find(node.name); found != options_.policy->layers.end()) {
+      if (const auto found = options_.policy->layers.find(node.name); found != options_.policy->layers.end())
         factor = found->second.column_factor;
-        // Other factors are other weights.
-        key.append(reinterpret_cast<const char*>(factor.data()), factor.size_bytes());
-      }
-    if (const StoredLayer* stored = stored_layer(node, kind, factor))
-      return packed(key, [&] { return packed_from_file(node, *stored, panel()); });
-    return packed(key, [&] { return pack_node(node, model_.weights(), kind, panel(), factor); });
-  }
-  /// What a .vit file has of the layer, if that is what is wanted.
-  const StoredLayer* stored_layer(const Node& node, Precision kind, std::span<const float> factor) const {
-    if (model_.vit_file() == nullptr) return nullptr;
-    const auto found = model_.vit_file()->layers.find(node.name);
-    if (found == model_.vit_file()->layers.end() || found->second.packed.precision != kind) return nullptr;
-    return std::ranges::equal(found->second.column_factor, factor) ? &found->second : nullptr;
+    auto weights = shared_pack(model_, node, kind, panel(), factor);
+    weight_bytes_ += weights->bytes();
+    return weights;
   }
   /// What the policy has moved from a norm's value into the weights behind it; null when nothing.
   const std::vector<float>* moved_from(const Node& value) const {

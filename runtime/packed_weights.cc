@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "ops/core/error.h"
+#include "runtime/model.h"
+
 namespace vit {
 namespace {
 
@@ -44,6 +47,30 @@ PackedLinear pack_node(const Node& node, const WeightStore& store, Precision pre
       [&](float* to) { stacked_bias(linear, to); }, column_factor);
   for (const Tensor& part : linear.weight) store.drop(part);
   return packed;
+}
+
+namespace {
+
+/// What a .vit file has of the layer, if that is what is wanted.
+const StoredLayer* stored_layer(const Model& model, const Node& node, Precision precision, std::span<const float> factor) {
+  if (model.vit_file() == nullptr) return nullptr;
+  const auto found = model.vit_file()->layers.find(node.name);
+  if (found == model.vit_file()->layers.end() || found->second.packed.precision != precision) return nullptr;
+  return std::ranges::equal(found->second.column_factor, factor) ? &found->second : nullptr;
+}
+
+}  // namespace
+
+std::shared_ptr<const PackedLinear> shared_pack(const Model& model, const Node& node, Precision precision, int64_t panel,
+                                                std::span<const float> column_factor) {
+  std::string key = str(node.name, " in ", precision_name(precision), " panels of ", panel);
+  // Other factors are other weights.
+  key.append(reinterpret_cast<const char*>(column_factor.data()), column_factor.size_bytes());
+  return model.packs().get(key, [&] {
+    if (const StoredLayer* stored = stored_layer(model, node, precision, column_factor))
+      return packed_from_file(node, *stored, panel);
+    return pack_node(node, model.weights(), precision, panel, column_factor);
+  });
 }
 
 PackedLinear packed_from_file(const Node& node, const StoredLayer& stored, int64_t panel) {

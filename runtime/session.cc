@@ -19,6 +19,7 @@ struct Session::State {
   std::unique_ptr<Team> team;
   std::map<std::pair<Output, bool>, std::unique_ptr<Executor>> executors;  ///< by output and whether pixels come in
   std::map<std::pair<int64_t, int64_t>, std::vector<float>> positions;     ///< interpolated tables by grid
+  std::vector<std::shared_ptr<const PackedLinear>> calibrated;             ///< until a plan has them
   Executor* last = nullptr;
   Output last_want = Output::kLogits;
   std::vector<BatchImage> batch;
@@ -42,6 +43,7 @@ Executor& Session::State::executor(Output want, bool pixels) {
                                  .want = want,
                                  .pixels = pixels,
                                  .taps = options.taps});
+    calibrated.clear();
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
   return *known;
@@ -77,6 +79,7 @@ QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
   }
   pass.prepare({image});
   pass.run(*team);
+  calibrated = steps.packed();
   return steps.policy();
 }
 
