@@ -41,7 +41,8 @@ Executor& Session::State::executor(Output want, bool pixels) {
                                  .policy = policy(),
                                  .want = want,
                                  .pixels = pixels,
-                                 .taps = options.taps});
+                                 .taps = options.taps,
+                                 .selections = options.selections});
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
   return *known;

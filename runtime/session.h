@@ -23,6 +23,7 @@ struct SessionOptions {
   Precision precision = Precision::kF32;
   std::string isa = {};                ///< empty: VIT_ISA or the best
   std::vector<std::string> taps = {};  ///< node names to keep
+  std::vector<TokenSelection> selections = {};
   bool profile = false;
   TeamKind team = default_team();
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays
