@@ -17,14 +17,14 @@ void AttentionPoolStep::run(const Pass& pass) const noexcept {
     std::memset(out, 0, static_cast<size_t>(channels) * sizeof(float));
     for (int64_t column = 0; column < channels; column += head_dim) {
       int64_t count = 0;
-      for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+      for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
         weights[count++] = kernels->dot_row(query->data() + column, pass.row(kv, r) + column, head_dim);
         return true;
       });
       if (count == 0) return;
       const float inverse = 1.0f / kernels->softmax_row(weights, scale, count, weights);
       const float* weight = weights;
-      for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+      for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
         kernels->add_scaled_row(pass.row(kv, r) + channels + column, *weight++, head_dim, out + column);
         return true;
       });
@@ -35,7 +35,7 @@ void AttentionPoolStep::run(const Pass& pass) const noexcept {
 
 double AttentionPoolStep::operations(const Pass& pass) const noexcept {
   double rows = 0;
-  pass.for_each(work, [&](int image, int64_t, int64_t) { rows += static_cast<double>(pass.rows[rows_stage][image].count); });
+  pass.for_each(work, [&](int image, int64_t, int64_t) { rows += static_cast<double>(pass.rows[work.stage][image].count); });
   return 4.0 * rows * static_cast<double>(heads * head_dim);
 }
 

@@ -19,7 +19,6 @@ struct AttentionPoolStep final : Step {
   int64_t heads = 0, head_dim = 0;
   std::optional<TokenKind> kind;
   std::shared_ptr<const Buffer<float>> query;  ///< [C]
-  int rows_stage = 0;
 
   int64_t scratch_floats(int64_t max_rows) const override { return max_rows; }
   void run(const Pass& pass) const noexcept override;

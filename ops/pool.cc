@@ -9,7 +9,7 @@ namespace vit {
 
 void SelectRowStep::run(const Pass& pass) const noexcept {
   pass.for_each(work, [&](int image, int64_t slot, int64_t) {
-    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+    for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
       std::memcpy(pass.row(y, slot), pass.row(x, r), static_cast<size_t>(channels) * sizeof(float));
       return false;
     });
@@ -21,7 +21,7 @@ void MeanRowsStep::run(const Pass& pass) const noexcept {
     float* sum = pass.row(y, slot);
     std::memset(sum, 0, static_cast<size_t>(channels) * sizeof(float));
     int64_t count = 0;
-    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+    for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
       kernels->add_row(sum, pass.row(x, r), channels, sum);
       return ++count > 0;
     });
@@ -33,7 +33,7 @@ void MaxRowsStep::run(const Pass& pass) const noexcept {
   pass.for_each(work, [&](int image, int64_t slot, int64_t) {
     float* top = pass.row(y, slot);
     bool first = true;
-    for_pooled_rows(pass, rows_stage, image, kind, [&](int64_t r) {
+    for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
       kernels->max_row(first ? pass.row(x, r) : top, pass.row(x, r), channels, top);
       first = false;
       return true;

@@ -14,7 +14,6 @@ struct SelectRowStep final : Step {
   BufferRef x, y;
   int64_t channels = 0;
   TokenKind kind = TokenKind::kClass;
-  int rows_stage = 0;
   void run(const Pass& pass) const noexcept override;
 };
 
@@ -24,7 +23,6 @@ struct PoolStep : Step {
   BufferRef x, y;
   int64_t channels = 0;
   std::optional<TokenKind> kind;
-  int rows_stage = 0;
 };
 
 /// y[image] = the mean over the rows, in their order; zeros when there is none.

@@ -9,7 +9,7 @@ std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffe
   const auto count = static_cast<size_t>(buffers);
   std::vector<bool> written(count), read_by_others(count), barrier(steps.size());
   for (size_t s = 0; s < steps.size(); ++s) {
-    bool wait = false;
+    bool wait = steps[s].selects || (s > 0 && steps[s - 1].selects);
     for (const Access& read : steps[s].reads) wait |= read.scope == Scope::kImage && written[static_cast<size_t>(read.buffer)];
     for (const int write : steps[s].writes) wait |= read_by_others[static_cast<size_t>(write)];
     if (wait) {

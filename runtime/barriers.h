@@ -8,14 +8,15 @@
 
 namespace vit {
 
-/// The buffers that a step touches, each with the scope in which it reads them; writes are always to the thread's own rows.
+/// The buffers that a step touches, each with the scope in which it reads them; writes are to the thread's own rows.
 struct StepAccess {
   std::vector<Access> reads;
   std::vector<int> writes;
+  bool selects = false;  ///< tokens: it writes whole images, and behind it threads own other rows
 };
 
 /// True for each step that needs a barrier before it: it reads rows of other threads that were written since the last one, or
-/// writes rows that other threads may still be reading.
+/// writes rows that other threads may still be reading; and before and behind a step that selects tokens.
 std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffers);
 
 /// For each step the buffers, out of `candidates`, that nobody touches later and that were only ever read by the rows' own

@@ -33,6 +33,7 @@ class Compiler {
     for (size_t i = 0; i < uses_left_.size(); ++i) uses_left_[i] = demand_[i].uses;
     for (int id = 0; id < static_cast<int>(graph_.nodes().size()); ++id)
       if (of(id).needed && !fused_[static_cast<size_t>(id)]) emit(id);
+    check_selections();
     plan_.barrier_before = place_barriers(access_, static_cast<int>(plan_.buffers.size()));
     std::vector<bool> rows_only;
     for (const PlanBuffer& buffer : plan_.buffers) rows_only.push_back(buffer.kind == BufferKind::kRows);
@@ -66,6 +67,8 @@ class Compiler {
     for (size_t i = 0; i < kept_.size(); ++i) {
       if (kept_[i] != id) continue;
       const bool images = node(id).domain == Domain::kImages;
+      VIT_CHECK(images || stage_ == 0, Code::kUnsupported, node(id).name,
+                ": expected a value before tokens are selected, behind it an image's rows are fewer than a result has");
       const BufferRef to = new_buffer(images ? BufferKind::kResultImages : BufferKind::kResultRows, node(id).channels);
       auto step = std::make_unique<ExportStep>();
       step->implementation = "copy out";
@@ -102,8 +105,8 @@ class Compiler {
 
   // ---- steps ----
   Work work(int id, int64_t rows) const {
-    if (node(id).domain == Domain::kImages) return {Over::kImages, 0, 0};
-    return rows == kAllRows ? Work{Over::kRows, 0, 0} : Work{Over::kPrefixRows, 0, rows};
+    if (node(id).domain == Domain::kImages) return {Over::kImages, stage_, 0};
+    return rows == kAllRows ? Work{Over::kRows, stage_, 0} : Work{Over::kPrefixRows, stage_, rows};
   }
   Work work(int id) const { return work(id, of(id).rows); }
   Work all_rows(int id) const { return work(id, kAllRows); }
@@ -115,7 +118,7 @@ class Compiler {
     step->work = over;
     plan_.steps.push_back(std::move(step));
     plan_.traffic.push_back(traffic(reads, writes));
-    access_.push_back({std::move(reads), std::move(writes)});
+    access_.push_back({std::move(reads), std::move(writes), false});
   }
   /// Of the step that was made last: its weights are those that its maker has counted since the one before.
   StepTraffic traffic(const std::vector<Access>& reads, const std::vector<int>& writes) {
@@ -132,6 +135,36 @@ class Compiler {
     buffer_of_[static_cast<size_t>(id)] = buffer;
     if (of(id).kept) export_results(id);
     if (of(id).uses == 0) release(id, buffer);
+    if (of(id).rows == kAllRows && of(id).uses > 0)
+      for (const TokenSelection& selection : options_.selections)
+        if (selection.after == node(id).name) select_tokens(id, selection);
+  }
+
+  // ---- token selection ----
+  bool has_selection(int id) const {
+    return std::any_of(options_.selections.begin(), options_.selections.end(),
+                       [&](const TokenSelection& selection) { return selection.after == node(id).name; });
+  }
+  /// What is read behind it must be read through it: a value with all its rows cannot be added to one with fewer.
+  void select_tokens(int id, const TokenSelection& selection) {
+    for (int other = 0; other < static_cast<int>(graph_.nodes().size()); ++other)
+      VIT_CHECK(other == id || node(other).domain == Domain::kImages || buffer_of(other).id < 0 ||
+                    uses_left_[static_cast<size_t>(other)] == 0,
+                Code::kUnsupported, "token selection after ", selection.after, ": ", node(other).name,
+                " is still to be read with all its rows");
+    const BufferRef x = buffer_of(id), y = buffer_for(id);
+    add(selection.make(node(id), x, y), id, {shared(x.id)}, {y.id}, {Over::kImages, stage_, 0});
+    access_.back().selects = true;
+    release(id, x);
+    buffer_of_[static_cast<size_t>(id)] = y;
+    plan_.stages = ++stage_ + 1;
+  }
+  void check_selections() const {
+    VIT_CHECK(stage_ == static_cast<int>(options_.selections.size()), Code::kArgument,
+              "token selection: expected nodes of which later ones read all rows, ", options_.selections.size(),
+              " of them; found ", stage_);
+    VIT_CHECK(stage_ == 0 || options_.backend == Backend::kOwn, Code::kUnsupported,
+              "token selection: needs the own backend, oneDNN's steps are made for row counts that are known before a run");
   }
   /// The only node that reads `id`, when nobody else needs its value.
   int sole_reader(int id) const {
@@ -208,7 +241,7 @@ class Compiler {
   // ---- linear layers ----
   /// What all readers of a value want it as; float32 when they differ, or when one is no linear layer.
   Precision wanted_format(int id) const {
-    if (of(id).kept || of(id).uses == 0) return Precision::kF32;
+    if (of(id).kept || of(id).uses == 0 || has_selection(id)) return Precision::kF32;
     std::set<Precision> wanted;
     for (int reader = id + 1; reader < static_cast<int>(graph_.nodes().size()); ++reader)
       if (of(reader).needed && std::count(node(reader).inputs.begin(), node(reader).inputs.end(), id))
@@ -401,6 +434,7 @@ class Compiler {
   std::map<int64_t, BufferRef[2]> qkv_;  ///< by channels
   std::set<int> kept_apart_;             ///< buffers that do not go back to the free ones
   int attentions_ = 0;
+  int stage_ = 0;  ///< token selections so far
   int64_t counted_weight_bytes_ = 0;
 };
 

@@ -2,14 +2,11 @@
 #include "runtime/executor.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <limits>
 
 namespace vit {
 namespace {
-
-using Clock = std::chrono::steady_clock;
 
 int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t images) {
   switch (kind) {
@@ -28,6 +25,7 @@ Executor::Executor(Plan plan, int threads, const RunHooks& hooks)
   for (int t = 0; t < threads; ++t) own_.push_back(make_group(1));
   shared_ = make_group(static_cast<size_t>(threads));
   times_.resize(static_cast<size_t>(threads) * plan_.steps.size());
+  spans_.resize(static_cast<size_t>(threads));
 }
 
 Executor::Group Executor::make_group(size_t images) const {
@@ -66,6 +64,7 @@ void Executor::prepare(const std::vector<BatchImage>& batch) {
   }
   reserve_memory();
   reserve_steps();
+  if (hooks_.profile) reserve_spans();
 }
 
 /// Floats of all buffers, and where each begins.
@@ -146,19 +145,30 @@ void Executor::reserve_steps() {
   for (pass.thread = 0; pass.thread < threads_; ++pass.thread) reserve(pass);
 }
 
+/// One thread may get all images that are run by one.
+void Executor::reserve_spans() {
+  constexpr size_t kWaits = 3;  // of note_wait()
+  for (auto& spans : spans_) spans.reserve((static_cast<size_t>(whole_) + 1) * plan_.steps.size() + kWaits);
+}
+
 // ---- a run ----
 
 void Executor::run(Team& team) noexcept {
   next_.store(0, std::memory_order_relaxed);
   barriers_passed_.store(0, std::memory_order_relaxed);
+  for (auto& spans : spans_) spans.clear();
   if (hooks_.poison) std::fill(arena_.begin(), arena_.end(), std::numeric_limits<float>::quiet_NaN());
+  if (hooks_.profile) started_ = Clock::now();
   team.run(
       threads_, [](void* self, int thread) noexcept { static_cast<Executor*>(self)->work(thread); }, this);
+  if (hooks_.profile)
+    for (int t = 0; t < threads_; ++t) note_wait(t, spans_[static_cast<size_t>(t)].back().end);
   ++runs_;
   counters_ = {1, barriers_passed_.load(std::memory_order_relaxed), static_cast<int>(plan_.steps.size())};
 }
 
 void Executor::work(int thread) noexcept {
+  if (hooks_.profile) note_wait(thread, started_);
   Group& own = own_[static_cast<size_t>(thread)];
   for (int64_t i; (i = next_.fetch_add(1, std::memory_order_relaxed)) < whole_;) {
     place(own, 0, batch_[static_cast<size_t>(i)], thread, thread * max_rows_, thread * max_key_rows_);
@@ -167,7 +177,9 @@ void Executor::work(int thread) noexcept {
   const auto left = static_cast<int>(static_cast<int64_t>(batch_.size()) - whole_);
   if (left == 0) return;
   if (whole_ > 0) {  // the shared images take rows of the buffers that others' own images stood in
+    const auto begin = hooks_.profile ? Clock::now() : Clock::time_point();
     barrier_.wait();
+    if (hooks_.profile) note_wait(thread, begin);
     if (thread == 0) barriers_passed_.fetch_add(1, std::memory_order_relaxed);
   }
   run_steps(shared_, left, thread, thread, threads_);
@@ -182,21 +194,35 @@ void Executor::run_steps(const Group& group, int image_count, int thread, int te
   pass.scratch = scratch_.data() + thread * scratch_floats_;
   for (int s = 0; s < static_cast<int>(plan_.steps.size()); ++s) {
     const auto at = static_cast<size_t>(s);
-    const auto begin = hooks_.profile ? Clock::now() : Clock::time_point();
+    Span span{s, team_threads > 1 ? kNoImage : group.images[0].index, {}, {}, {}};
+    if (hooks_.profile) span.ready = span.begin = Clock::now();
     if (hooks_.before_step != nullptr) hooks_.before_step(thread, s);
     if (plan_.barrier_before[at] && team_threads > 1) {
       barrier_.wait();
+      if (hooks_.profile) span.ready = Clock::now();
       if (team_thread == 0) barriers_passed_.fetch_add(1, std::memory_order_relaxed);
     }
     plan_.steps[at]->run(pass);
     if (hooks_.poison) poison_dead(pass, s);
     if (hooks_.profile) {
-      StepTime& time = times_[static_cast<size_t>(thread) * plan_.steps.size() + at];
-      time.microseconds += std::chrono::duration<double, std::micro>(Clock::now() - begin).count();
-      time.operations += plan_.steps[at]->operations(pass);
-      time.bytes += bytes(pass, s);
+      span.end = Clock::now();
+      note(pass, thread, span);
     }
   }
+}
+
+void Executor::note_wait(int thread, Clock::time_point begin) noexcept {
+  const auto now = Clock::now();
+  spans_[static_cast<size_t>(thread)].push_back({kNoStep, kNoImage, begin, now, now});
+}
+
+void Executor::note(const Pass& pass, int thread, const Span& span) noexcept {
+  const auto at = static_cast<size_t>(span.step);
+  spans_[static_cast<size_t>(thread)].push_back(span);
+  StepTime& time = times_[static_cast<size_t>(thread) * plan_.steps.size() + at];
+  time.microseconds += std::chrono::duration<double, std::micro>(span.end - span.begin).count();
+  time.operations += plan_.steps[at]->operations(pass);
+  time.bytes += bytes(pass, span.step);
 }
 
 /// This thread's part of what a step moves; weights and rows that all threads read are divided among them.

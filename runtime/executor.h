@@ -3,6 +3,7 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <memory>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct RunCounters {
 struct RunHooks {
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< random delays
   bool poison = false;                                           ///< buffers that hold nothing alive are filled with NaN
-  bool profile = false;                                          ///< time each step
+  bool profile = false;                                          ///< time each step, and keep when each one ran
 };
 
 /// Where one image of a batch comes from and how many rows it makes.
@@ -60,6 +61,18 @@ class Executor {
   }
   int64_t runs() const { return runs_; }
 
+  using Clock = std::chrono::steady_clock;
+  /// When a thread did a step: it waited for others from `begin` to `ready`, and worked from there to `end`.
+  struct Span {
+    int step = kNoStep;
+    int64_t image = kNoImage;  ///< index in the batch of the one that the thread ran alone, else it shared some
+    Clock::time_point begin, ready, end;
+  };
+  static constexpr int kNoStep = -1;  ///< only waits: to be woken, for images that it shares, for the others' end
+  static constexpr int64_t kNoImage = -1;
+  /// Of the last run, in their order; empty without RunHooks::profile.
+  const std::vector<Span>& spans(int thread) const { return spans_[static_cast<size_t>(thread)]; }
+
  private:
   /// Images that some threads work on together: one image of one thread, or the left-over images of all.
   struct Group {
@@ -72,11 +85,14 @@ class Executor {
   void work(int thread) noexcept;
   void run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept;
   double bytes(const Pass& pass, int step) const noexcept;
+  void note_wait(int thread, Clock::time_point begin) noexcept;
+  void note(const Pass& pass, int thread, const Span& span) noexcept;
   void poison_dead(const Pass& pass, int step) const noexcept;
   int64_t place_buffers(int64_t rows, int64_t images, std::vector<int64_t>* offsets) const;
   int64_t scratch_for(int64_t rows) const;
   void reserve_memory();
   void reserve_steps();
+  void reserve_spans();
 
   Plan plan_;
   int threads_;
@@ -97,6 +113,8 @@ class Executor {
   RunCounters counters_;
   std::atomic<int> barriers_passed_{0};
   std::vector<StepTime> times_;
+  std::vector<std::vector<Span>> spans_;  ///< one list a thread
+  Clock::time_point started_;
   int64_t runs_ = 0;
 };
 

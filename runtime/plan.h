@@ -2,6 +2,7 @@
 // A graph made ready to run: fused steps, the buffers between them, and where threads must wait.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -46,6 +47,14 @@ struct StepTraffic {
   int64_t image_row_floats = 0;  ///< for each row of an image, when it reads them all
 };
 
+/// Has a step drop or merge tokens behind a node. The step runs over images (`work`, which the plan sets): from all rows of `x`
+/// it writes an image's remaining rows to `y`, from its first row on and prefix tokens first, and describes them in the next
+/// stage's lists of the pass: their number, and what each is. It may keep all rows, not make more.
+struct TokenSelection {
+  std::string after;
+  std::function<std::unique_ptr<Step>(const Node& node, BufferRef x, BufferRef y)> make;
+};
+
 struct PlanOptions {
   const KernelTable* kernels = nullptr;
   Backend backend = Backend::kOwn;
@@ -54,6 +63,7 @@ struct PlanOptions {
   Output want = Output::kLogits;
   bool pixels = true;  ///< 8-bit pixels in, else float planes
   std::vector<std::string> taps;
+  std::vector<TokenSelection> selections = {};
 };
 
 /// Immutable but for what its steps reserve; runs belong to a Session.

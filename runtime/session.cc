@@ -42,7 +42,8 @@ Executor& Session::State::executor(Output want, bool pixels) {
                                  .policy = policy(),
                                  .want = want,
                                  .pixels = pixels,
-                                 .taps = options.taps});
+                                 .taps = options.taps,
+                                 .selections = options.selections});
     calibrated.clear();
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
@@ -237,6 +238,25 @@ std::vector<StepProfile> Session::profile() const {
     profile.push_back(std::move(p));
   }
   return profile;
+}
+
+std::vector<StepSpan> Session::spans() const {
+  std::vector<StepSpan> spans;
+  if (state_->last == nullptr) return spans;
+  const Executor& executor = *state_->last;
+  const auto us = [](Executor::Clock::time_point at) {
+    return std::chrono::duration<double, std::micro>(at.time_since_epoch()).count();
+  };
+  for (int t = 0; t < state_->threads; ++t)
+    for (const Executor::Span& span : executor.spans(t)) {
+      StepSpan out{t, "", "", span.image, us(span.begin), us(span.ready), us(span.end)};
+      if (span.step != Executor::kNoStep) {
+        const Step& step = *executor.plan().steps[static_cast<size_t>(span.step)];
+        out.name = step.name, out.implementation = step.implementation;
+      }
+      spans.push_back(std::move(out));
+    }
+  return spans;
 }
 
 std::string Session::describe_plan(int64_t height, int64_t width) const {

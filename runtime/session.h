@@ -23,6 +23,7 @@ struct SessionOptions {
   Precision precision = Precision::kF32;
   std::string isa = {};                ///< empty: VIT_ISA or the best
   std::vector<std::string> taps = {};  ///< node names to keep
+  std::vector<TokenSelection> selections = {};
   bool profile = false;
   TeamKind team = default_team();
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays
@@ -46,6 +47,15 @@ struct StepProfile {
   double microseconds = 0;
   double operations = 0;  ///< floating-point
   double bytes = 0;       ///< of weights and activations, each read or written once
+};
+
+/// A step of the last run on one thread: it waited for other threads from `begin_us` to `ready_us` and worked from there to
+/// `end_us`. Without a name the thread only waited: to be woken, for the images that it shares, for the others' end.
+struct StepSpan {
+  int thread = 0;
+  std::string name, implementation;
+  int64_t image = -1;                             ///< index in the batch of the one that the thread ran alone
+  double begin_us = 0, ready_us = 0, end_us = 0;  ///< of std::chrono::steady_clock
 };
 
 class Session {
@@ -78,6 +88,8 @@ class Session {
   };
   Counters counters() const;
   std::vector<StepProfile> profile() const;
+  /// Thread by thread, in the order of time; empty unless the session profiles.
+  std::vector<StepSpan> spans() const;
   /// The plan in JSON: steps, implementations, barriers, memory: what the runs so far have reserved, or, before the first run,
   /// what one image of `height` x `width` pixels will need.
   std::string describe_plan(int64_t height, int64_t width) const;

@@ -86,6 +86,19 @@ Json profile_json(const Session& session) {
   return out;
 }
 
+Json trace_json(const Session& session) {
+  Json out = Json::array();
+  for (const StepSpan& span : session.spans())
+    out.push_back({{"thread", span.thread},
+                   {"name", span.name},
+                   {"implementation", span.implementation},
+                   {"image", span.image < 0 ? Json() : Json(span.image)},
+                   {"begin_microseconds", span.begin_us},
+                   {"ready_microseconds", span.ready_us},
+                   {"end_microseconds", span.end_us}});
+  return out;
+}
+
 Json stages_json(const vit_session& session) {
   const vit::Stages& s = session.stages;
   return {{"images", s.images}, {"decode_microseconds", s.decode_us}, {"preprocess_microseconds", s.preprocess_us}};
@@ -105,6 +118,7 @@ std::string describe(const vit_session& session, vit_description what) {
       return session.session.describe_plan(size.height, size.width);
     }
     case VIT_DESCRIBE_PROFILE: return profile_json(session.session).dump();
+    case VIT_DESCRIBE_TRACE: return trace_json(session.session).dump();
     case VIT_DESCRIBE_STAGES: return stages_json(session).dump();
     case VIT_DESCRIBE_LAYERS: return session.model->vit_file() != nullptr ? session.model->vit_file()->report : "{}";
   }

@@ -152,7 +152,7 @@ typedef struct vit_session_options {
   const char* const* taps; /**< names of graph nodes to keep, see vit_tap(); copied */
   size_t tap_count;
   uint64_t max_image_pixels; /**< limit of an image file's width x height; 0: 178,956,970 (Pillow's) */
-  int profile;               /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE */
+  int profile;               /**< nonzero: time each step, see VIT_DESCRIBE_PROFILE and VIT_DESCRIBE_TRACE */
   int native; /**< nonzero: images keep their own size, each side rounded to whole patches, at least one; nothing is
                    cut off, and one call may mix sizes. Excludes height and width */
   vit_probabilities probabilities; /**< of vit_classify() */
@@ -324,8 +324,10 @@ typedef enum vit_description {
   VIT_DESCRIBE_PLAN = 4,    /**< steps, implementations, barriers, memory, threads, instruction set */
   VIT_DESCRIBE_PROFILE = 5, /**< per step: calls, microseconds, operations and bytes, since the session was created */
   VIT_DESCRIBE_STAGES = 6,  /**< images, microseconds of decoding and of preprocessing, since the session was created */
-  VIT_DESCRIBE_LAYERS = 7   /**< of a .vit file: what each linear layer is stored in, how near it comes to float32, what was
+  VIT_DESCRIBE_LAYERS = 7,  /**< of a .vit file: what each linear layer is stored in, how near it comes to float32, what was
                                  moved or kept and why; else an empty object */
+  VIT_DESCRIBE_TRACE = 8    /**< each step of the last run on each thread: when it began, was done with waiting for other threads,
+                                 and ended, in microseconds of the monotonic clock (std::chrono::steady_clock) */
 } vit_description;
 
 /** A JSON text about the session and its model. Writes at most `capacity` bytes with the zero byte; *needed (may not be NULL)

@@ -2,6 +2,7 @@
 // vit-bench: its report and its worker.
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <sstream>
 
 #include "runtime/io/json.h"
@@ -60,6 +61,60 @@ TEST_CASE("vit-bench times the stages of pictures", "[cli]") {
   CHECK(text.out.find("preprocess") != std::string::npos);
   CHECK(run_program("vit-bench", {"/nowhere.png", "--runs", "3"}).status == 5);
   CHECK(run_program("vit-bench", {photo, "--batch", "2"}).status == 2);
+}
+
+TEST_CASE("vit-bench writes a trace in which each thread does every step, one behind the other, for most of a run", "[cli]") {
+  const TempFolder folder;
+  const std::string path = folder.path("trace.json");
+  const ProcessResult result = run_program("vit-bench", {"--arch", "vit_tiny_patch16_224", "--size", "96", "--threads", "2",
+                                                         "--runs", "3", "--trace", path, "--format", "json"});
+  INFO(result.err);
+  REQUIRE(result.status == 0);
+  const auto report = nlohmann::json::parse(result.out), trace = nlohmann::json::parse(contents(path));
+  std::map<int, std::vector<nlohmann::json>> tracks;  // by thread; 2: the runs
+  for (const auto& event : trace.at("traceEvents")) {
+    if (event.at("ph") == "M") continue;
+    REQUIRE(event.at("ph") == "X");
+    tracks[event.at("tid").get<int>()].push_back(event);
+  }
+  REQUIRE(tracks.size() == 3);
+  REQUIRE(tracks[2].size() == 3);
+
+  const auto begin = [](const nlohmann::json& event) { return event.at("ts").get<double>(); };
+  const auto end = [&](const nlohmann::json& event) { return begin(event) + event.at("dur").get<double>(); };
+  const auto run_of = [](const nlohmann::json& event) { return event.at("args").at("run").get<size_t>(); };
+  double covered[2][3] = {};
+  for (int thread = 0; thread < 2; ++thread) {
+    std::vector<nlohmann::json> steps[3];
+    size_t waits = 0;
+    double last = 0;
+    for (const auto& event : tracks[thread]) {
+      const auto& run = tracks[2].at(run_of(event));
+      // Times are doubles of microseconds: an end that is summed again is off by less than a nanosecond.
+      CHECK(begin(event) >= last - 1e-3);
+      CHECK(begin(event) >= begin(run) - 1e-3);
+      CHECK(end(event) <= end(run) + 1e-3);
+      last = end(event);
+      covered[thread][run_of(event)] += event.at("dur").get<double>() / run.at("dur").get<double>();
+      if (event.at("cat") == "step") steps[run_of(event)].push_back(event);
+      waits += event.at("cat") == "wait";
+    }
+    CHECK(waits > 0);
+    for (const auto& of_run : steps) {
+      REQUIRE(of_run.size() == report.at("steps").size());
+      for (size_t s = 0; s < of_run.size(); ++s) {
+        CHECK(of_run[s].at("name") == report.at("steps")[s].at("name"));
+        CHECK(of_run[s].at("args").at("implementation") == report.at("steps")[s].at("implementation"));
+      }
+    }
+  }
+  // What is not covered is what a call does before and behind its region, some microseconds, and one of three runs is not
+  // interrupted there.
+  for (const auto& of_thread : covered) CHECK(*std::max_element(of_thread, of_thread + 3) > 0.5);
+
+  CHECK(run_program("vit-bench", {"--runs", "3", "--trace", "-"}).status == 2);
+  CHECK(run_program("vit-bench", {"--kernels", "--trace", path}).status == 2);
+  CHECK(run_program("vit-bench", {"--runs", "3", "--trace", "/nowhere/trace.json"}).status == 4);
 }
 
 TEST_CASE("vit-bench measures a grid of sizes and patches, and counts what it computes", "[cli][long]") {

@@ -5,7 +5,7 @@
 namespace vit {
 namespace {
 
-StepAccess step(std::vector<Access> reads, std::vector<int> writes) { return {std::move(reads), std::move(writes)}; }
+StepAccess step(std::vector<Access> reads, std::vector<int> writes) { return {std::move(reads), std::move(writes), false}; }
 constexpr Access own(int buffer) { return {buffer, Scope::kRow}; }
 constexpr Access shared(int buffer) { return {buffer, Scope::kImage}; }
 
@@ -24,6 +24,13 @@ TEST_CASE("two buffers in turn save the second wait", "[engine]") {
   const std::vector<StepAccess> blocks = {step({}, {0}),          step({shared(0)}, {2}), step({own(2)}, {1}),
                                           step({shared(1)}, {2}), step({own(2)}, {0}),    step({shared(0)}, {2})};
   CHECK(place_barriers(blocks, 3) == std::vector<bool>{false, true, false, true, false, true});
+}
+
+TEST_CASE("threads wait before tokens are selected and behind it, where they come to own other rows", "[engine]") {
+  std::vector<StepAccess> steps = {step({}, {0}), step({own(0)}, {1}), step({own(1)}, {0}), step({own(0)}, {1})};
+  CHECK(place_barriers(steps, 2) == std::vector<bool>{false, false, false, false});
+  steps[1].selects = true;
+  CHECK(place_barriers(steps, 2) == std::vector<bool>{false, true, true, false});
 }
 
 TEST_CASE("a buffer that others read is never called dead", "[engine]") {

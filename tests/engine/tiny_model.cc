@@ -161,7 +161,8 @@ TinyModel::TinyModel(const TinyOptions& options) : options_(options), config_(co
 
 std::vector<float> TinyModel::weight(const std::string& name) const { return floats_of(model_->weights().tensors().at(name)); }
 
-std::vector<double> plain_logits(const TinyModel& tiny, const float* image) {
+std::vector<double> plain_logits(const TinyModel& tiny, const float* image,
+                                 const std::function<void(int64_t block, std::vector<double>& tokens)>& after_block) {
   const TinyOptions& o = tiny.options();
   const Plain plain{tiny};
   const int64_t C = o.embed_dim;
@@ -178,6 +179,7 @@ std::vector<double> plain_logits(const TinyModel& tiny, const float* image) {
     y = plain.linear(plain.norm(x, layer + "layernorm_after"), layer + "intermediate.dense", C);
     for (double& v : y) v = 0.5 * v * std::erfc(-v / std::sqrt(2.0));
     add(plain.linear(y, layer + "output.dense", o.mlp_dim));
+    if (after_block) after_block(i, x);
   }
   x = plain.norm(x, "vit.layernorm");
   x.resize(static_cast<size_t>(C));

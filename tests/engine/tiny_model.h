@@ -2,6 +2,7 @@
 // Models of any size with seeded weights, made in memory.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -33,6 +34,8 @@ class TinyModel {
 };
 
 /// The logits of one image [3, height, width] (whole patches, the model's own grid) in double precision and plain loops.
-std::vector<double> plain_logits(const TinyModel& tiny, const float* image);
+/// `after_block` may change the tokens [T, C] behind a block, and their number.
+std::vector<double> plain_logits(const TinyModel& tiny, const float* image,
+                                 const std::function<void(int64_t block, std::vector<double>& tokens)>& after_block = nullptr);
 
 }  // namespace vit

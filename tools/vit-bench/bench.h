@@ -61,6 +61,9 @@ struct Profile {
 /// Of a session that was made with `profile`. Its clock reads slow a run down a little, so latencies come from another one.
 Profile profile(const Arguments& arguments, Session& session, Workload& work, double seconds_share);
 
+/// Runs three times a session that was made with `profile`: Chrome's trace events, a track for each thread and one for the runs.
+Json trace_runs(const Arguments& arguments, Session& session, Workload& work);
+
 /// VIT_DESCRIBE_PLAN without its steps.
 Json plan_facts(const Session& session);
 

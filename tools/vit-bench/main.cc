@@ -20,6 +20,8 @@ constexpr OptionSpec kOptions[] = {
     {"--precision", kPrecisionWords, kPrecisionHelp, 1},
     {"--grid", "SIZE/PATCH,...", "With --arch: measure it untrained at each of these sizes, as 256/16,384/32,512/16", 1, kPerRun},
     {"--kernels", "", "Check and time the kernels, and steps against oneDNN and at awkward sizes, on one thread", 1, kPerRun},
+    {"--trace", "FILE", "Write when each thread did which step, three runs of them, as Chrome trace events for Perfetto", 1,
+     kPerRun},
     {"--format", "text|json|markdown", "Form of the report [text]", 1},
     {"-o,--output", "FILE", "Where the report goes, with --worker the logits as raw float32; - is standard output [-]", 1,
      kPerRun},
@@ -33,6 +35,8 @@ int run(int argc, char** argv) {
   if (!arguments) return kDone;
   const bool worker = arguments->has("worker"), grid = arguments->has("grid"), kernels = arguments->has("kernels");
   if (worker + grid + kernels > 1) throw Failure(kUsage, "expected one of --worker, --grid and --kernels");
+  if (arguments->has("trace") && (worker || grid || kernels))
+    throw Failure(kUsage, "--trace: is of a model's runs; expected none of --worker, --grid and --kernels");
   if (worker) return work(*arguments);
   if (arguments->has("input")) throw Failure(kUsage, "--input is read with --worker only");
   if (grid) return measure_grid(*arguments);

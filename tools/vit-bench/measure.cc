@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <optional>
 
 #include "tools/common/engine.h"
 #include "tools/common/failure.h"
@@ -79,6 +80,12 @@ Section steps_section(const Json& report) {
 int measure(const Arguments& arguments) {
   Options options = parse_session_options(arguments);
   Output output(arguments.text("output", "-"));
+  std::optional<Output> trace;
+  if (arguments.has("trace")) {
+    if (arguments.text("trace", "") == "-" && output.path() == "-")
+      throw Failure(kUsage, "--trace: expected a file, since the report goes to standard output");
+    trace.emplace(arguments.text("trace", ""));
+  }
   const Model model = open_model(arguments, Untrained::kAllowed);
 
   Report report;
@@ -113,6 +120,7 @@ int measure(const Arguments& arguments) {
   Workload work = make_workload(arguments, session);
   fill(work.input);
   const Profile steps = profile(arguments, session, work, 0.5);
+  if (trace) trace->write(trace_runs(arguments, session, work).dump() + "\n");
   peak = std::max(peak, bench::peak_gflops(json["plan"]["isa"], json["plan"]["threads"]));
 
   const double model_ms = pictures ? latency.stages.model.median : latency.ms.median;
@@ -129,6 +137,7 @@ int measure(const Arguments& arguments) {
   report.sections = {facts_section(json), latency_section(json, latency, pictures), steps_section(json)};
   output.write(render(report, arguments.text("format", "text")));
   output.commit();
+  if (trace) trace->commit();
   return kDone;
 }
 
