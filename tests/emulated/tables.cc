@@ -2,12 +2,14 @@
 #include "tests/emulated/tables.h"
 
 #include <algorithm>
+#include <string>
 
 namespace vit {
 
-#if defined(__x86_64__)
-extern const KernelTable kernels_emulated_avx512, kernels_emulated_avx512vnni, kernels_emulated_avx512bf16, kernels_emulated_amx;
-#endif
+// VIT_EMULATED_ISAS is "VIT_ISA(avx512) VIT_ISA(amx) ...": what CMakeLists.txt beside this file builds.
+#define VIT_ISA(name) extern const KernelTable kernels_emulated_##name;
+VIT_EMULATED_ISAS
+#undef VIT_ISA
 
 const KernelTable* native_kernels(Isa isa) {
   const std::vector<Isa>& usable = usable_isas();
@@ -17,13 +19,13 @@ const KernelTable* native_kernels(Isa isa) {
 const std::vector<TestedSet>& emulated_sets() {
   static const std::vector<TestedSet> sets = [] {
     std::vector<TestedSet> found;
-#if defined(__x86_64__)
-    if (native_kernels(Isa::kAvx2) != nullptr)
-      found = {{Isa::kAvx512, true, &kernels_emulated_avx512},
-               {Isa::kAvx512Vnni, true, &kernels_emulated_avx512vnni},
-               {Isa::kAvx512Bf16, true, &kernels_emulated_avx512bf16},
-               {Isa::kAmx, true, &kernels_emulated_amx}};
-#endif
+    if (native_kernels(Isa::kAvx2) == nullptr) return found;
+#define VIT_ISA(name) &kernels_emulated_##name,
+    const std::vector<const KernelTable*> tables{VIT_EMULATED_ISAS};
+#undef VIT_ISA
+    for (const KernelTable* table : tables)
+      for (const Isa isa : {Isa::kAvx512, Isa::kAvx512Vnni, Isa::kAvx512Bf16, Isa::kAmx})
+        if (table->isa == std::string("emulated_") + isa_name(isa)) found.push_back({isa, true, table});
     return found;
   }();
   return sets;

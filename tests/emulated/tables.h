@@ -14,7 +14,7 @@ struct TestedSet {
   const KernelTable* kernels;
 };
 
-/// Emulated sets, this CPU's own among them; none where it lacks AVX2 and FMA, or is no x86-64.
+/// Emulated sets, those that this CPU has among them; none where it lacks AVX2 and FMA, or is no x86-64.
 const std::vector<TestedSet>& emulated_sets();
 /// usable_isas() as they are, then emulated_sets().
 const std::vector<TestedSet>& tested_sets();

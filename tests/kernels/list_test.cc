@@ -31,7 +31,7 @@ TEST_CASE("how each instruction set ran here is said", "[kernels]") {
     for (const TestedSet& set : tested_sets())
       if (set.isa == isa) how += std::string(how.empty() ? "" : " and ") + (set.emulated ? "emulated" : "native");
     // tools/dev shows these lines.
-    std::printf("kernels: %s: %s\n", isa_name(isa), how.empty() ? "not run, this CPU does not have it" : how.c_str());
+    std::printf("kernels: %s: %s\n", isa_name(isa), how.empty() ? "not run: not of this CPU, or not of this build" : how.c_str());
   }
   CHECK(kernels(usable_isas().back()).isa == std::string(isa_name(usable_isas().back())));
 }
