@@ -15,6 +15,7 @@ struct Session::State {
   std::shared_ptr<const Model> model;
   SessionOptions options;
   Isa isa = Isa::kSse2;
+  const KernelTable* kernels = nullptr;
   int threads = 1;
   std::unique_ptr<Team> team;
   std::map<std::pair<Output, bool>, std::unique_ptr<Executor>> executors;  ///< by output and whether pixels come in
@@ -36,7 +37,7 @@ struct Session::State {
 Executor& Session::State::executor(Output want, bool pixels) {
   std::unique_ptr<Executor>& known = executors[{want, pixels}];
   if (!known) {
-    Plan plan = compile(*model, {.kernels = &kernels(isa),
+    Plan plan = compile(*model, {.kernels = kernels,
                                  .backend = options.backend,
                                  .precision = options.precision,
                                  .policy = policy(),
@@ -52,7 +53,7 @@ Executor& Session::State::executor(Output want, bool pixels) {
 
 std::shared_ptr<const QuantPolicy> Session::State::policy() {
   if (options.precision != Precision::kInt8) return nullptr;
-  return model->policy(isa_name(isa), [&] { return calibrate({}); });
+  return model->policy(kernels->isa, [&] { return calibrate({}); });
 }
 
 QuantPolicy Session::calibrate(const CalibrationOptions& options) { return state_->calibrate(options); }
@@ -63,10 +64,8 @@ QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
   const bool classifier = graph.output(Output::kLogits) >= 0, pixels = config.channels == 3;
   // As a tap the features are wanted of all rows, so that the last block is tried on more than the class token.
   const Node& features = graph.nodes()[static_cast<size_t>(graph.output(Output::kFeatures))];
-  const PlanOptions plan_options{.kernels = &kernels(isa),
-                                 .want = classifier ? Output::kLogits : Output::kEmbedding,
-                                 .pixels = pixels,
-                                 .taps = {features.name}};
+  const PlanOptions plan_options{
+      .kernels = kernels, .want = classifier ? Output::kLogits : Output::kEmbedding, .pixels = pixels, .taps = {features.name}};
   CalibratingSteps steps(*model, plan_options, calibration);
   Executor pass(compile(*model, plan_options, steps), 1, RunHooks{});
   const SeededInput input(config);
@@ -131,6 +130,7 @@ Session::Session(std::shared_ptr<const Model> model, const SessionOptions& optio
   state_->model = std::move(model);
   state_->options = options;
   state_->isa = choose_isa(options.isa);
+  state_->kernels = options.kernels != nullptr ? options.kernels : &kernels(state_->isa);
   VIT_CHECK(options.backend == Backend::kOwn || options.precision == Precision::kF32, Code::kUnsupported, "precision ",
             precision_name(options.precision), ": expected backend own; oneDNN computes in f32 here");
   state_->threads = options.threads > 0 ? options.threads : usable_cpus();
@@ -267,7 +267,7 @@ std::string Session::describe_plan(int64_t height, int64_t width) const {
   const int64_t rows = executor.plan().prefix_rows + height / config.patch_height * (width / config.patch_width);
   const Executor::Memory memory =
       state_->last != nullptr ? Executor::Memory{executor.arena_bytes(), executor.scratch_bytes()} : executor.memory_for(rows, 1);
-  return vit::describe_plan(executor.plan(), memory, state_->threads, isa_name(state_->isa));
+  return vit::describe_plan(executor.plan(), memory, state_->threads, state_->kernels->isa);
 }
 
 }  // namespace vit

@@ -26,6 +26,7 @@ struct SessionOptions {
   std::vector<TokenSelection> selections = {};
   bool profile = false;
   TeamKind team = default_team();
+  const KernelTable* kernels = nullptr;                          ///< for tests: others than those of `isa`
   void (*before_step)(int thread, int step) noexcept = nullptr;  ///< for tests: random delays
   bool poison = false;  ///< for tests: buffers that hold nothing alive are filled with NaN
 };

@@ -27,13 +27,13 @@ VIT_INLINE void configure(int first_rows, int second_rows) {
   _tile_loadconfig(&config);
 }
 
-template <class Dot, int Sum, int X, int W>
-VIT_INLINE void multiply_tiles() {
-  if constexpr (__is_same(Dot, Int8))
-    __asm__ volatile("tdpbusd %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(Sum), "i"(X), "i"(W));
-  else
-    __asm__ volatile("tdpbf16ps %%tmm%c2, %%tmm%c1, %%tmm%c0" ::"i"(Sum), "i"(X), "i"(W));
-}
+// The intrinsics take the numbers of tiles as text.
+#define VIT_MULTIPLY_TILES(sum, x, w)   \
+  if constexpr (__is_same(Dot, Int8)) { \
+    _tile_dpbusd(sum, x, w);            \
+  } else {                              \
+    _tile_dpbf16ps(sum, x, w);          \
+  }
 
 /// Two tiles of columns, one or two of rows, summed over all steps; brings lines from `soon` to the level-2 cache as it goes.
 /// `sums`: rows `stride_bytes` apart.
@@ -51,13 +51,13 @@ VIT_INLINE void amx_block(const uint8_t* x, int64_t x_stride, const uint8_t* w, 
   for (int64_t turn = 0, line = 0; turn < turns; ++turn, x += 4 * kAmxSteps, w += kAmxSteps * kRowBytes) {
     _tile_loadd(4, x, x_stride);
     _tile_loadd(6, w, kRowBytes);
-    multiply_tiles<Dot, 0, 4, 6>();
+    VIT_MULTIPLY_TILES(0, 4, 6);
     _tile_loadd(7, w + kTileBytes, kRowBytes);
-    multiply_tiles<Dot, 1, 4, 7>();
+    VIT_MULTIPLY_TILES(1, 4, 7);
     if constexpr (kTwo) {
       _tile_loadd(5, x + first_rows * x_stride, x_stride);
-      multiply_tiles<Dot, 2, 5, 6>();
-      multiply_tiles<Dot, 3, 5, 7>();
+      VIT_MULTIPLY_TILES(2, 5, 6);
+      VIT_MULTIPLY_TILES(3, 5, 7);
     }
     for (const int64_t stop = soon_lines * (turn + 1) / turns; line < stop; ++line) __builtin_prefetch(soon + 64 * line, 0, 2);
   }
@@ -69,6 +69,8 @@ VIT_INLINE void amx_block(const uint8_t* x, int64_t x_stride, const uint8_t* w, 
     _tile_stored(3, to + first_rows * stride_bytes + kTileBytes, stride_bytes);
   }
 }
+
+#undef VIT_MULTIPLY_TILES
 
 /// Blocks of up to 32 rows and 32 columns, so that each tile of operands is used twice. All blocks have the same number of rows:
 /// to configure tiles takes as long as ten multiplications. So the last one begins where it has that many, and what it computes

@@ -4,6 +4,7 @@
 #include "ops/core/error.h"
 #include "runtime/session.h"
 #include "tests/catch.h"
+#include "tests/emulated/tables.h"
 #include "tests/engine/tiny_model.h"
 #include "tests/support/random.h"
 
@@ -25,10 +26,10 @@ TEST_CASE("a whole pass agrees with plain loops in double precision at awkward s
     const std::vector<double> expected = plain_logits(tiny, image.data());
     double largest = 0;
     for (const double v : expected) largest = std::max(largest, std::fabs(v));
-    for (const Isa isa : usable_isas())
+    for (const TestedSet& set : tested_sets())
       for (const int threads : {1, 3}) {
-        CAPTURE(isa_name(isa), threads, options.embed_dim);
-        Session session(tiny.model(), {.threads = threads, .isa = isa_name(isa)});
+        CAPTURE(set.kernels->isa, threads, options.embed_dim);
+        Session session(tiny.model(), {.threads = threads, .kernels = set.kernels});
         session.run(image.data(), 1, options.image, options.image, Output::kLogits);
         const ResultView logits = session.output();
         REQUIRE(logits.shape == Shape{1, options.labels});
@@ -49,10 +50,10 @@ TEST_CASE("narrow precisions stay near plain loops in double precision on every 
     Random random(3);
     const auto image = random.normals(3 * options.image * options.image);
     const std::vector<double> expected = plain_logits(tiny, image.data());
-    for (const Isa isa : usable_isas())
+    for (const TestedSet& set : tested_sets())
       for (const Precision precision : {Precision::kBF16, Precision::kInt8}) {
-        CAPTURE(isa_name(isa), precision_name(precision), options.embed_dim);
-        Session session(tiny.model(), {.threads = 2, .precision = precision, .isa = isa_name(isa)});
+        CAPTURE(set.kernels->isa, precision_name(precision), options.embed_dim);
+        Session session(tiny.model(), {.threads = 2, .precision = precision, .kernels = set.kernels});
         session.run(image.data(), 1, options.image, options.image, Output::kLogits);
         const ResultView logits = session.output();
         double both = 0, a = 0, b = 0;

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "tests/emulated/tables.h"
 #include "tests/kernels/checks.h"
 #include "tests/support/guarded.h"
 #include "tests/support/random.h"
@@ -69,8 +70,8 @@ void check_matmul_tile(const KernelTable& kernels) {
 }
 
 TEST_CASE("a row of a tile has the same bits whatever rows stand beside it", "[kernels]") {
-  for (const Isa isa : usable_isas()) {
-    const KernelTable& k = kernels(isa);
+  for (const TestedSet& set : tested_sets()) {
+    const KernelTable& k = *set.kernels;
     CAPTURE(k.isa);
     Random random(5);
     const int64_t depth = 301, panel = k.panel_columns;

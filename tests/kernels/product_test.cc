@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "quant/pack.h"
+#include "tests/emulated/tables.h"
 #include "tests/kernels/checks.h"
 #include "tests/support/guarded.h"
 #include "tests/support/random.h"
@@ -138,8 +139,8 @@ void check_multiply_int8(const KernelTable& kernels) { check_products(kernels, P
 void check_multiply_bf16(const KernelTable& kernels) { check_products(kernels, Precision::kBF16); }
 
 TEST_CASE("sums of 8-bit products are exact where they are largest, on every instruction set", "[kernels]") {
-  for (const Isa isa : usable_isas()) {
-    const KernelTable& k = kernels(isa);
+  for (const TestedSet& set : tested_sets()) {
+    const KernelTable& k = *set.kernels;
     CAPTURE(k.isa);
     constexpr int64_t kDepth = 4096, kRows = 7;
     const int64_t out = k.panel_columns;
@@ -181,9 +182,9 @@ TEST_CASE("sums of 8-bit products are exact where they are largest, on every ins
 }
 
 TEST_CASE("a row of a narrow product has the same bits whatever rows and columns stand beside it", "[kernels]") {
-  for (const Isa isa : usable_isas())
+  for (const TestedSet& set : tested_sets())
     for (const Precision precision : {Precision::kInt8, Precision::kBF16}) {
-      const KernelTable& k = kernels(isa);
+      const KernelTable& k = *set.kernels;
       CAPTURE(k.isa, precision_name(precision));
       const int64_t rows = 67, out = k.panel_columns + 9;
       const Operands o(k, precision, rows, 300, out, 2);
