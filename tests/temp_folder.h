@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include <cstddef>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -39,5 +40,12 @@ class TempFolder {
  private:
   std::string path_;
 };
+
+/// Entries of a folder.
+inline size_t files_in(const std::string& folder) {
+  size_t files = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.exists();
+  return files;
+}
 
 }  // namespace vit

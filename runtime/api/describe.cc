@@ -21,6 +21,8 @@ Json model_json(const Model& model) {
     bytes += tensor.bytes.size();
     files[tensor.file] += tensor.bytes.size();
   }
+  if (model.vit_file() != nullptr)
+    for (const auto& [name, layer] : model.vit_file()->layers) bytes += static_cast<uint64_t>(layer.packed.bytes());
   Json out{{"path", printable(model.path(), 4096)},
            {"family", c.family},
            {"architecture", printable(c.architecture)},

@@ -119,6 +119,8 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
   });
 }
 
+int vit_usable_cpus(void) { return vit::usable_cpus(); }
+
 vit_precision vit_session_auto_precision(const vit_session* session) {
   if (session == nullptr) return VIT_PRECISION_F32;
   return vit::api_precision(vit::fastest_precision(session->session.backend(), session->session.isa()));

@@ -49,6 +49,8 @@ typedef enum vit_status {
 
 /** "MAJOR.MINOR.PATCH". Static. */
 VIT_API const char* vit_version(void);
+/** CPUs that this process may use, by its affinity and its control group's quota: the threads that a session takes by default. */
+VIT_API int vit_usable_cpus(void);
 /** What went wrong in the calling thread's last failed call: one sentence, valid until the thread's next call. Never NULL. */
 VIT_API const char* vit_last_error(void);
 

@@ -20,7 +20,7 @@ namespace {
 
 constexpr char kSingle[] = "model.safetensors", kIndex[] = "model.safetensors.index.json";
 constexpr char kConfig[] = "config.json", kPreprocessor[] = "preprocessor_config.json";
-constexpr std::string_view kWeightsEnding = ".safetensors", kIndexEnding = ".index.json";
+constexpr std::string_view kWeightsEnding = ".safetensors", kIndexEnding = ".index.json", kVitEnding = ".vit";
 
 /// Reads one weights file into the store, and returns the names that it holds.
 std::vector<std::string> add_weights(ModelFiles& to, Mapping mapping, const std::string& path, const ModelOptions& options) {
@@ -109,7 +109,7 @@ std::string find_weights(const FileSource& source) {
   const std::vector<std::string> names = source.names();
   std::vector<std::string> candidates;
   for (const std::string& name : names)
-    if (name.ends_with(kWeightsEnding)) candidates.push_back(name);
+    if (name.ends_with(kWeightsEnding) || name.ends_with(kVitEnding)) candidates.push_back(name);
   if (candidates.empty()) refuse_folder(source, names);
   if (candidates.size() == 1) return candidates[0];
   const bool shards = candidates[0].find("-of-") != std::string::npos;

@@ -46,3 +46,29 @@ TEST_CASE("the C++ interface embeds, runs tensors and shows pixels", "[api]") {
   CHECK(model.label(3) == "cat");
   CHECK_THROWS_AS(model.label(10), std::out_of_range);
 }
+
+TEST_CASE("the C++ interface makes a .vit file, opens it and replays its golden pass", "[api]") {
+  const vit::api::Model model(vit::demonstration_folder());
+  vit::api::QuantizeOptions options;
+  size_t calls = 0;
+  options.keep = {"blocks.5.*=bf16"};
+  options.progress = [&](size_t done, size_t total) { return ++calls, done <= total; };
+  const vit::api::Quantized file = model.quantize(options);
+  CHECK(calls == 48);  // 24 layers, each tried and packed
+  const vit::api::Model made("made.vit", {{"model.safetensors", file.data(), file.bytes()}});
+  CHECK(made.info().precision == VIT_PRECISION_INT8);
+  CHECK(model.info().precision == VIT_PRECISION_F32);
+  const auto image = vit::api::Image::path(vit::sample_photo());
+  CHECK(made.session().classify(image, 1).front().label == "cat");
+  const vit_verification found = made.verify();
+  CHECK(found.cosine >= found.min_cosine);
+  CHECK(made.session().describe(VIT_DESCRIBE_LAYERS).find("asked for") != std::string::npos);
+  CHECK(model.session().describe(VIT_DESCRIBE_LAYERS) == "{}");
+  CHECK_THROWS_AS(model.verify(), vit::api::Error);
+
+  options.progress = [](size_t, size_t) { return false; };
+  CHECK_THROWS_AS(model.quantize(options), vit::api::Error);
+  options = {};
+  options.keep = {"blocks.5.*"};
+  CHECK_THROWS_AS(model.quantize(options), vit::api::Error);
+}

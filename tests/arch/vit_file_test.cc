@@ -215,6 +215,20 @@ TEST_CASE("20,000 .vit files with wrong texts and right checksums are refused, o
   CHECK(tally.refused_cases() > 5'000);
 }
 
+TEST_CASE("a golden pass that does not come out is told", "[arch]") {
+  const TinyModel tiny;
+  std::string file = text_of(quantise(tiny.model(), {}));
+  const auto logits = static_cast<size_t>(tiny.options().labels);
+  float first = 0;
+  char* const at = file.data() + file.size() - 4 - 4 * logits;
+  std::memcpy(&first, at, sizeof first);
+  first += 1;
+  std::memcpy(at, &first, sizeof first);
+  const std::string wrong = sealed(file);
+  const Verification found = verify(opened(wrong), "");
+  CHECK(found.f32_difference > found.f32_tolerance);
+}
+
 TEST_CASE("a .vit file of another version is refused by a sentence that names both", "[arch]") {
   const TinyModel tiny;
   std::string file = text_of(quantise(tiny.model(), {}));

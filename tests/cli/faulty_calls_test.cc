@@ -34,12 +34,6 @@ std::vector<Scenario> scenarios(const TempFolder& folder) {
           {"quantize", {model, "-q"}, "vit-quantize"}};
 }
 
-size_t files_in(const std::string& folder) {
-  size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.exists();
-  return files;
-}
-
 TEST_CASE("programs bear the n-th failing open, read, write, rename and sync", "[cli][fault]") {
   const TempFolder folder;
   const std::string out = folder.path("out/result"), mark = folder.path("mark");

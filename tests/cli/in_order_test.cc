@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// in_order(): order, bounds and ends, under random delays.
+// in_order(): order, bounds and ends, under random delays. Among [core], which the thread sanitizer runs, too.
 #include "tools/common/in_order.h"
 
 #include <atomic>
@@ -19,7 +19,7 @@ struct Numbers {
   std::optional<int> operator()() { return next < end ? std::optional(next++) : std::nullopt; }
 };
 
-TEST_CASE("pieces are told of in the order in which they were taken", "[cli]") {
+TEST_CASE("pieces are told of in the order in which they were taken", "[core]") {
   for (const size_t workers : {1, 2, 3, 7}) {
     Numbers numbers{0, 200};
     std::vector<int> told;
@@ -49,7 +49,7 @@ TEST_CASE("pieces are told of in the order in which they were taken", "[cli]") {
   }
 }
 
-TEST_CASE("what is thrown comes out behind all that was taken before it", "[cli]") {
+TEST_CASE("what is thrown comes out behind all that was taken before it", "[core]") {
   for (const bool by_take : {false, true}) {
     Numbers numbers{0, 50};
     std::vector<int> told;
@@ -72,7 +72,7 @@ TEST_CASE("what is thrown comes out behind all that was taken before it", "[cli]
   }
 }
 
-TEST_CASE("whoever tells may end it", "[cli]") {
+TEST_CASE("whoever tells may end it", "[core]") {
   Numbers numbers{0, 1'000'000};
   size_t told = 0;
   in_order(

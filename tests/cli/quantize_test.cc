@@ -26,12 +26,6 @@ ProcessResult quantize(const Words& arguments, const ProcessInput& input = {}) {
   return run_program("vit-quantize", arguments, input);
 }
 
-size_t files_in(const std::string& folder) {
-  size_t files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(folder)) files += entry.exists();
-  return files;
-}
-
 TEST_CASE("a file made by vit-quantize answers as the model in that precision", "[cli]") {
   const TempFolder folder;
   const std::string photo = folder.write("photo.ppm", ppm(picture(40, 30, 3), 40, 30)), model = demonstration_folder();

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tools/vit-infer/image_run.h"
 
-#include <sched.h>
-
 #include <algorithm>
 #include <new>
 
@@ -52,11 +50,6 @@ void run(Answerer& answerer, std::vector<Job>& jobs) {
   for (Job* job : ready) job->sentence = sentence_of([&] { answerer.answer({job}); });
 }
 
-size_t usable_cpus() {
-  cpu_set_t set;
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? static_cast<size_t>(CPU_COUNT(&set)) : 1;
-}
-
 }  // namespace
 
 ImageLimits parse_image_limits(const Arguments& arguments) {
@@ -83,7 +76,7 @@ void tell_about_model(const Arguments& arguments, const vit_model_info& model, c
 Instances choose_instances(const Arguments& arguments, const ImageLimits& limits, const std::function<bool(size_t)>& many) {
   constexpr size_t kMost = 1024;
   const size_t given = arguments.whole("threads", 0, kMost, 0);
-  const size_t threads = given != 0 ? given : usable_cpus();
+  const size_t threads = given != 0 ? given : static_cast<size_t>(vit_usable_cpus());
   size_t count = arguments.whole("instances", 1, kMost, 0);
   // With fewer images than two for each thread, the last ones would leave threads without work for too long.
   if (count == 0) count = threads > 1 && many(2 * threads * limits.batch) ? threads : 1;
