@@ -52,4 +52,23 @@ inline float from_bf16(uint16_t value) {
   return out;
 }
 
+/// The nearest float16, ties to even; what is too large becomes infinite.
+inline uint16_t to_half(float value) {
+  uint32_t bits;
+  std::memcpy(&bits, &value, sizeof bits);
+  const auto sign = static_cast<uint16_t>(bits >> 16 & 0x8000);
+  bits &= 0x7fffffff;
+  constexpr uint32_t kInfinity = 0x7f800000, kTooLarge = 0x47800000 /* 2^16 */, kFirstNormal = 0x38800000 /* 2^-14 */;
+  if (bits >= kTooLarge) return static_cast<uint16_t>(sign | (bits > kInfinity ? 0x7e00 : 0x7c00));
+  if (bits < kFirstNormal) {  // beside 0.5 float32 are 2^-24 apart, as subnormal float16 are
+    float magnitude;
+    std::memcpy(&magnitude, &bits, sizeof bits);
+    magnitude += 0.5f;
+    std::memcpy(&bits, &magnitude, sizeof bits);
+    return static_cast<uint16_t>(sign | (bits & 0x7ff));
+  }
+  constexpr uint32_t kRebias = (127u - 15u) << 23;
+  return static_cast<uint16_t>(sign | (bits - kRebias + 0xfff + (bits >> 13 & 1)) >> 13);
+}
+
 }  // namespace vit

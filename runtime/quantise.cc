@@ -186,7 +186,7 @@ class Writer {
     if (options_.scheme == Scheme::kF16 && matrix && tensor.dtype != DType::kF16 && fits_half(tensor)) {
       tensors_.push_back({tensor.name, "F16", tensor.shape.dims(), 2 * count, [&tensor](uint8_t* to) {
                             for_floats(tensor, [&](int64_t i, float value) {
-                              const auto half = static_cast<_Float16>(value);
+                              const auto half = to_half(value);
                               std::memcpy(to + 2 * i, &half, sizeof half);
                             });
                           }});

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Tensors by name and shape, their conversion to float32, and the accounting of what was asked for.
 #include "runtime/weights.h"
+#include "quant/precision.h"
 
 #include <cmath>
 #include <cstring>
@@ -52,6 +53,24 @@ std::vector<float> converted(const std::vector<T>& values, DType type, int64_t f
   CHECK(out.back() == -7.0f);
   out.pop_back();
   return out;
+}
+
+TEST_CASE("float32 becomes the nearest half, ties to even", "[io]") {
+  size_t wrong = 0;
+  for (uint32_t half = 0; half < 0x7c00; ++half) {  // finite ones, and the middle between each and the next
+    const auto bits = static_cast<uint16_t>(half), even = static_cast<uint16_t>(half % 2 == 0 ? half : half + 1);
+    const float value = half_by_definition(bits);
+    wrong += to_half(value) != bits;
+    wrong += to_half(-value) != (bits | 0x8000);
+    const float next = half == 0x7bff ? 65536 : half_by_definition(static_cast<uint16_t>(half + 1)), middle = (value + next) / 2;
+    wrong += to_half(middle) != even;
+    wrong += to_half(std::nextafter(middle, 0.0f)) != bits;
+    wrong += to_half(std::nextafter(middle, 1e9f)) != bits + 1;
+  }
+  CHECK(wrong == 0);
+  CHECK(to_half(1e30f) == 0x7c00);
+  CHECK(to_half(-INFINITY) == 0xfc00);
+  CHECK((to_half(NAN) & 0x7fff) > 0x7c00);
 }
 
 TEST_CASE("every half becomes the float32 of its definition", "[io]") {
