@@ -153,7 +153,7 @@ TEST_CASE("progress reaches its end, and ends the work when it throws", "[arch]"
                     Catch::Contains("enough"));
 }
 
-TEST_CASE("20,000 truncated or changed .vit files are refused", "[arch]") {
+TEST_CASE("20,000 truncated or changed .vit files are refused", "[arch][long]") {
   const TinyModel tiny({.embed_dim = 16, .num_heads = 1, .depth = 1, .mlp_dim = 16, .patch = 16, .image = 16, .labels = 2});
   const std::string whole = text_of(quantise(tiny.model(), {}));
   Tally tally("truncated and changed .vit files");
@@ -194,7 +194,7 @@ std::string with_edit(const std::string& whole, std::mt19937& random) {
   return sealed(safetensors_file(header, whole.substr(8 + bytes)));
 }
 
-TEST_CASE("20,000 .vit files with wrong texts and right checksums are refused, or run", "[arch]") {
+TEST_CASE("20,000 .vit files with wrong texts and right checksums are refused, or run", "[arch][long]") {
   const TinyModel tiny({.embed_dim = 16, .num_heads = 1, .depth = 1, .mlp_dim = 16, .patch = 16, .image = 16, .labels = 2});
   const std::string whole = text_of(quantise(tiny.model(), {.keep = {{"*.fc2", Precision::kBF16}}}));
   REQUIRE(sealed(whole) == whole);

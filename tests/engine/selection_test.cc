@@ -73,7 +73,7 @@ std::map<std::string, double> operations(const TinyModel& tiny, const std::vecto
 }  // namespace
 
 TEST_CASE("a ragged batch pruned midway equals single runs bit for bit on any number of threads, delayed and poisoned",
-          "[engine]") {
+          "[engine][long]") {
   const TinyModel tiny({.embed_dim = 56, .num_heads = 2, .depth = 4, .mlp_dim = 90, .patch = 8, .image = 112, .labels = 11});
   Random random(14);
   const std::vector<Pixels> pictures = ragged_pictures(random);

@@ -8,6 +8,7 @@
 #include <limits>
 
 #include "ops/core/error.h"
+#include "quant/precision.h"
 #include "tests/catch.h"
 
 namespace vit {
