@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vit-quantize: the contract of its command line, and that a file is the new one or the old one whatever happens.
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -160,16 +161,21 @@ TEST_CASE("the script of docs/vit-format.md reads weights of every scheme", "[cl
   }
 }
 
-/// Ends vit-quantize after `ms` with SIGKILL, through timeout(1).
-int killed_after(int ms, const std::string& model, const std::string& out) {
-  const std::string seconds = std::to_string(ms / 1000) + "." +
-                              std::string(ms % 1000 < 10    ? "00"
-                                          : ms % 1000 < 100 ? "0"
-                                                            : "") +
-                              std::to_string(ms % 1000);
-  const std::string command =
-      "timeout -s KILL " + seconds + " '" VIT_BINARY_DIR "/bin/vit-quantize' '" + model + "' '" + out + "' -q >/dev/null 2>&1";
-  return std::system(command.c_str());
+/// Ends vit-quantize with SIGKILL after `ms`, and waits until it is gone.
+void kill_after(int ms, const std::string& model, const std::string& out) {
+  const Words words = command_of("vit-quantize", {model, out, "-q"});
+  const pid_t child = fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::vector<char*> argv;
+    for (const std::string& word : words) argv.push_back(const_cast<char*>(word.c_str()));
+    argv.push_back(nullptr);
+    if (freopen("/dev/null", "w", stdout) != nullptr) execvp(argv[0], argv.data());
+    _exit(127);
+  }
+  usleep(static_cast<useconds_t>(ms) * 1000);
+  kill(child, SIGKILL);
+  waitpid(child, nullptr, 0);
 }
 
 TEST_CASE("killed at any moment, vit-quantize leaves the old file or the new one", "[cli][long]") {
@@ -182,7 +188,7 @@ TEST_CASE("killed at any moment, vit-quantize leaves the old file or the new one
   // The moments spread over the time that it takes; a slow build has fewer of them.
   constexpr int kKills = slow_build() ? 20 : 100;
   for (int i = 0; i < kKills; ++i) {
-    killed_after(2 + i * (slow_build() ? 100 : 2), model, out);
+    kill_after(2 + i * (slow_build() ? 100 : 2), model, out);
     const std::string now = contents(out);
     REQUIRE((now == "old" || now == expected));
     ++(now == "old" ? old_ones : new_ones);

@@ -47,6 +47,13 @@ void remove_leftovers(const std::string& folder) {
   closedir(all);
 }
 
+/// Locks a file just made, so that it is no leftover; false when somebody has taken it for one already.
+bool hold(int fd) {
+  struct stat info;
+  // A file system without locks cannot tell leftovers either.
+  return flock(fd, LOCK_EX) != 0 || fstat(fd, &info) != 0 || info.st_nlink > 0;
+}
+
 bool names_a_stream(const std::string& path) { return path.rfind("/dev/", 0) == 0 || path.rfind("/proc/", 0) == 0; }
 
 }  // namespace
@@ -82,11 +89,9 @@ void Output::open_beside(const std::string& target) {
     temporary_ = folder_of(target) + kTemporary + std::to_string(getpid()) + "-" + std::to_string(attempt) + kTemporaryEnding;
     fd_ = open(temporary_.c_str(), O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd_ < 0 && errno != EEXIST) break;
+    if (fd_ >= 0 && durable_ && !hold(fd_)) close(std::exchange(fd_, -1));
   }
-  if (fd_ >= 0) {
-    if (durable_) static_cast<void>(flock(fd_, LOCK_EX | LOCK_NB));  // as long as it is held, this is no leftover
-    return;
-  }
+  if (fd_ >= 0) return;
   temporary_.clear();
   fail(errno);
 }
