@@ -168,8 +168,8 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
     for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
     for (const auto& [levels, isa] : isa_of) {
       const KernelTable& other = vit::kernels(isa);
-      const PackedLinear packed = pack_node(node, model_.weights(), Precision::kInt8, other.panel_columns, choice.column_factor);
-      choice.with_levels[levels] = nearness(multiply_int8(other, rows, packed, choice.column_factor).values, exact.values);
+      const auto packed = shared_pack(model_, node, Precision::kInt8, other.panel_columns, choice.column_factor);
+      choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor).values, exact.values);
     }
   }
   const std::optional<Precision> wish = calibration_.wish ? calibration_.wish(node.name) : std::nullopt;
