@@ -40,7 +40,7 @@ struct Narrow {
 };
 
 Case product_case(const KernelTable& kernels, Precision precision, int64_t rows) {
-  const int64_t columns = kernels.panel_columns;
+  const int64_t columns = kernels.product_columns;
   auto n = std::make_shared<Narrow>();
   n->precision = precision, n->rows = rows, n->columns = columns;
   const std::vector<float> x = numbers(rows * kDepth, 1), w = numbers(columns * kDepth, 2);
@@ -98,7 +98,6 @@ template <class T>
 struct Narrowed {
   std::vector<float> x;
   std::vector<T> y;
-  float result = 0;
 };
 
 Case quantise_row(const KernelTable& k) {
@@ -139,17 +138,26 @@ Case bf16_row(const KernelTable& k) {
   return out;
 }
 
-Case softmax_bf16_row(const KernelTable& k) {
-  auto row = bf16_row_of(kTokens);
+Case softmax_bf16_rows(const KernelTable& k) {
+  constexpr int64_t kQueries = 16;
+  const int64_t stride = operand_bytes(Precision::kBF16, kTokens) / 2;
+  auto rows = std::make_shared<Narrowed<uint16_t>>();
+  rows->x = numbers(kQueries * kTokens, 1), rows->y.resize(static_cast<size_t>(kQueries * stride));
   Case out;
-  out.shape = std::to_string(kTokens);
-  out.operations = 4.0 * kTokens, out.bytes = 6.0 * kTokens;
-  out.run = [row, run = k.softmax_bf16_row] { row->result = run(row->x.data(), 0.125f, kTokens, row->y.data()); };
-  out.right = [row] {
-    const float top = *std::max_element(row->x.begin(), row->x.end());
-    for (size_t i = 0; i < row->x.size(); ++i) {
-      const double e = std::exp(0.125 * (row->x[i] - top));
-      if (std::fabs(from_bf16(row->y[i]) - e) > e / 200) return false;  // bfloat16 has 8 bits: 1/256
+  out.shape = std::to_string(kQueries) + " x " + std::to_string(kTokens);
+  out.operations = 4.0 * kQueries * kTokens, out.bytes = 6.0 * kQueries * kTokens;
+  out.run = [rows, stride, run = k.softmax_bf16_rows] {
+    float sums[kQueries];
+    run(rows->x.data(), kTokens, kQueries, 0.125f, kTokens, rows->y.data(), stride, sums);
+  };
+  out.right = [rows, stride] {
+    for (int64_t r = 0; r < kQueries; ++r) {
+      const float* x = rows->x.data() + r * kTokens;
+      const float top = *std::max_element(x, x + kTokens);
+      for (int64_t i = 0; i < kTokens; ++i) {
+        const double e = std::exp(0.125 * (x[i] - top));
+        if (std::fabs(from_bf16(rows->y[static_cast<size_t>(r * stride + i)]) - e) > e / 200) return false;  // 8 bits: 1/256
+      }
     }
     return true;
   };
@@ -178,8 +186,8 @@ Case interleave_rows(const KernelTable& k) {
 }  // namespace
 
 std::vector<NamedCase> narrow_cases() {
-  return {{"multiply_int8", multiply_int8}, {"multiply_bf16", multiply_bf16},       {"quantise_row", quantise_row},
-          {"bf16_row", bf16_row},           {"softmax_bf16_row", softmax_bf16_row}, {"interleave_rows", interleave_rows}};
+  return {{"multiply_int8", multiply_int8}, {"multiply_bf16", multiply_bf16},         {"quantise_row", quantise_row},
+          {"bf16_row", bf16_row},           {"softmax_bf16_rows", softmax_bf16_rows}, {"interleave_rows", interleave_rows}};
 }
 
 }  // namespace vit::bench

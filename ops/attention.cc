@@ -28,8 +28,10 @@ void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t
   const PackedLinear& w = *weights;
   pass.for_each(over, [&](int image, int64_t begin, int64_t end) {
     const Writer writer(pass, *kernels, layout, heads, over.stage, image);
-    for (int64_t p = first; p < last; ++p) {
-      const int64_t column = p * w.panel, columns = std::min(w.panel, w.out - column);
+    // As many columns at a time as a panel of float32 has.
+    const int64_t together = kernels->panel_columns / w.panel;
+    for (int64_t p = first; p < last; p += together) {
+      const int64_t column = p * w.panel, columns = std::min(std::min(together, last - p) * w.panel, w.out - column);
       const auto multiply_rows = [&](int64_t row, int64_t rows, Number* y, int64_t y_stride) {
         if (w.precision != Precision::kF32) {
           Product product = product_with(w, column, columns);
@@ -60,8 +62,8 @@ void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t
       }
       for_tiles(begin, end, kHeadBlockRows, [&](int64_t row, int64_t rows) {
         auto* block = reinterpret_cast<Number*>(pass.scratch);
-        multiply_rows(row, rows, block, w.panel);
-        writer.write(block, w.panel, row, rows, column, columns);
+        multiply_rows(row, rows, block, kernels->panel_columns);
+        writer.write(block, kernels->panel_columns, row, rows, column, columns);
       });
     }
   });
@@ -163,17 +165,19 @@ void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int6
       product.y = scores, product.y_stride = stride;
       kernels->multiply_bf16(product);
       float inverse[kMostTileRows];
-      for (int64_t i = 0; i < count; ++i)
-        inverse[i] = 1.0f / kernels->softmax_bf16_row(scores + i * stride, scale, rows.count,
-                                                      reinterpret_cast<uint16_t*>(probabilities + i * narrow_stride));
+      kernels->softmax_bf16_rows(scores, stride, count, scale, rows.count, reinterpret_cast<uint16_t*>(probabilities),
+                                 2 * narrow_stride, inverse);
+      for (int64_t i = 0; i < count; ++i) inverse[i] = 1.0f / inverse[i];
       product.x = probabilities, product.x_stride = narrow_stride * 4,
       product.steps = operand_steps(Precision::kBF16, rows.count);
       product.row_factor = inverse;
       product.y_stride = y.stride;
-      for (int64_t d = 0; d < dim; d += panel) {  // panels of values lie apart: they have room for `padded` rows
+      // Panels of values have room for `padded` rows: they follow each other where that is what the product reads.
+      const int64_t together = 2 * product.steps == padded ? dim : panel;
+      for (int64_t d = 0; d < dim; d += together) {
         product.panels = values + d * padded;
         product.y = pass.row(y, row) + head * dim + d;
-        product.columns = std::min(panel, dim - d);
+        product.columns = std::min(together, dim - d);
         kernels->multiply_bf16(product);
       }
     });

@@ -39,7 +39,7 @@ struct HeadBuffers {
 };
 
 /// Rows that are projected into scratch at a time before they are put where they belong.
-constexpr int64_t kHeadBlockRows = 96;
+constexpr int64_t kHeadBlockRows = 128;
 
 /// q, k, v = x Wᵀ + b, written into the layout above. Rows outside `query_work` get keys and values only.
 struct QkvStep final : Step {

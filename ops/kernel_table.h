@@ -12,15 +12,19 @@ namespace vit {
 
 struct KernelTable {
   const char* isa;
-  int lanes;          ///< floats in a vector
-  int tile_rows;      ///< rows of a matrix tile
-  int panel_columns;  ///< columns of a packed weight panel
-  int product_rows;   ///< rows that multiply_bf16 takes at a time
-  int levels;         ///< greatest 8-bit activation: 255, or 127 where sums of pairs would not fit otherwise
-  bool has_bf16;      ///< whether the CPU multiplies bfloat16; else multiply_bf16 does it in float32
+  int lanes;            ///< floats in a vector
+  int tile_rows;        ///< rows of a matrix tile
+  int panel_columns;    ///< columns of a panel of float32 weights
+  int product_rows;     ///< rows that multiply_bf16 takes at a time
+  int product_columns;  ///< columns of a panel of narrow weights
+  int levels;           ///< greatest 8-bit activation: 255, or 127 where sums of pairs would not fit otherwise
+  bool has_bf16;        ///< whether the CPU multiplies bfloat16; else multiply_bf16 does it in float32
 #define VIT_KERNEL(name, ...) std::add_pointer_t<__VA_ARGS__> name;
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL
+
+  /// Columns of a panel of weights.
+  int panel(Precision precision) const { return precision == Precision::kF32 ? panel_columns : product_columns; }
 };
 
 /// The table of an instruction set that usable_isas() has.

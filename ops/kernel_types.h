@@ -47,7 +47,7 @@ enum class ProductStore {
 struct Product {
   const void* x = nullptr;              ///< [rows] of `steps` * 4 bytes
   int64_t x_stride = 0;                 ///< bytes
-  const void* panels = nullptr;         ///< [columns / panel_columns, rounded up][steps][panel_columns][4 bytes]
+  const void* panels = nullptr;         ///< [columns / product_columns, rounded up][steps][product_columns][4 bytes]
   const float* bias = nullptr;          ///< [columns], padded to whole panels, like the next three; or null for bfloat16
   const float* weight_scale = nullptr;  ///< for 8-bit operands; each row's RowScale stands behind its numbers
   const float* column_sum = nullptr;    ///< likewise

@@ -43,14 +43,17 @@ void PatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to)
   }
   const size_t bytes = static_cast<size_t>(patch_width) * sizeof(float);
   for (int64_t c = 0; c < image_channels; ++c)
-    for (int64_t ky = 0; ky < patch_height; ++ky, to += patch_width)
-      std::memcpy(to, run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x, bytes);
+    for (int64_t ky = 0; ky < patch_height; ++ky, to += patch_width) {
+      const float* from = run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x;
+      __builtin_prefetch(from + 2 * patch_width);  // so many short runs are no stream that a CPU would recognise
+      std::memcpy(to, from, bytes);
+    }
 }
 
-/// The same as operands of narrow weights. 8-bit pixels are operands already.
+/// The same as operands of narrow weights. 8-bit pixels are 8-bit operands already.
 void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to,
                                    float* floats) const {
-  if (precision != Precision::kInt8) {
+  if (precision != Precision::kInt8 || pass.images[image].planes != nullptr) {
     gather(pass, image, row, floats);
     return make_operands(*kernels, precision, floats, patch_floats(), to);
   }
@@ -72,31 +75,32 @@ void PatchEmbedStep::run(const Pass& pass) const noexcept {
     for (int64_t r = begin; r < end; ++r) start_row(pass, image, r);
     const int64_t first_patch = pass.rows[work.stage][image].begin + static_cast<int64_t>(prefix.size());
     const PackedLinear& w = pass.images[image].planes == nullptr ? *pixel_weights : *plane_weights;
-    for_tiles(std::max(begin, first_patch), std::max(end, first_patch), kBlockRows, [&](int64_t block, int64_t block_rows) {
-      if (w.precision != Precision::kF32) return run_product(pass, image, block, block_rows, w);
-      for (int64_t i = 0; i < block_rows; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
-      for (int64_t p = 0; p < w.panels(); ++p) {
-        const int64_t column = p * w.panel;
-        for_tiles(0, block_rows, kernels->tile_rows, [&](int64_t i, int64_t rows) {
-          kernels->matmul_tile({.x = pass.scratch + i * stride,
-                                .x_stride = stride,
-                                .panel = w.panel_at(p),
-                                .bias = w.bias.data() + column,
-                                .y = pass.row(y, block + i) + column,
-                                .y_stride = y.stride,
-                                .k = w.in,
-                                .rows = static_cast<int>(rows),
-                                .columns = static_cast<int>(std::min(w.panel, w.out - column)),
-                                .store = TileStore::kAdd});
-        });
-      }
-    });
+    for_tiles(std::max(begin, first_patch), std::max(end, first_patch), block_rows(w.precision),
+              [&](int64_t block, int64_t count) {
+                if (w.precision != Precision::kF32) return run_product(pass, image, block, count, w);
+                for (int64_t i = 0; i < count; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
+                for (int64_t p = 0; p < w.panels(); ++p) {
+                  const int64_t column = p * w.panel;
+                  for_tiles(0, count, kernels->tile_rows, [&](int64_t i, int64_t rows) {
+                    kernels->matmul_tile({.x = pass.scratch + i * stride,
+                                          .x_stride = stride,
+                                          .panel = w.panel_at(p),
+                                          .bias = w.bias.data() + column,
+                                          .y = pass.row(y, block + i) + column,
+                                          .y_stride = y.stride,
+                                          .k = w.in,
+                                          .rows = static_cast<int>(rows),
+                                          .columns = static_cast<int>(std::min(w.panel, w.out - column)),
+                                          .store = TileStore::kAdd});
+                  });
+                }
+              });
   });
 }
 
 void PatchEmbedStep::run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const {
   const int64_t stride = row_stride(operand_floats(w.precision, patch_floats()));
-  float* floats = pass.scratch + kBlockRows * stride;
+  float* floats = pass.scratch + block_rows(w.precision) * stride;
   for (int64_t i = 0; i < rows; ++i) gather_narrow(pass, image, row + i, w.precision, pass.scratch + i * stride, floats);
   Product product = product_with(w, 0, w.out);
   product.x = pass.scratch, product.x_stride = stride * 4, product.rows = rows;

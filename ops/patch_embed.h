@@ -26,8 +26,6 @@ enum class PatchPositions { kAdd, kLater };
 /// (ky, kx, c) order with mean and std folded in. Float planes: runs of patch_width floats, weights in (c, ky, kx) order.
 /// A few patches at a time are gathered into a block that stays in cache while the panels of weights pass.
 struct PatchEmbedStep final : Step {
-  static constexpr int64_t kBlockRows = 24;  ///< patches gathered at a time: two tiles of the widest kernel
-
   std::shared_ptr<const PackedLinear> pixel_weights;  ///< for 8-bit pixels; null when the model has not 3 channels
   std::shared_ptr<const PackedLinear> plane_weights;  ///< for float planes
   const KernelTable* kernels = nullptr;
@@ -38,14 +36,18 @@ struct PatchEmbedStep final : Step {
 
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
   int64_t scratch_floats(int64_t) const override {
-    const int64_t narrow =
-        operand_floats(Precision::kInt8, patch_floats());  // longer than the patch's floats only when it is tiny
-    return (kBlockRows + 1) * row_stride(std::max(patch_floats(), narrow));
+    const auto of = [&](Precision precision) {
+      return block_rows(precision) * row_stride(operand_floats(precision, patch_floats()));
+    };
+    const int64_t floats = row_stride(patch_floats());
+    return std::max({of(Precision::kF32), of(Precision::kBF16) + floats, of(Precision::kInt8) + floats});
   }
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
 
  private:
+  /// Patches gathered at a time: such that they stay in the nearer caches.
+  static int64_t block_rows(Precision precision) { return precision == Precision::kF32 ? 24 : 96; }
   void start_row(const Pass& pass, int image, int64_t row) const;
   void gather(const Pass& pass, int image, int64_t row, float* to) const;
   void gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to, float* floats) const;

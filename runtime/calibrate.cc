@@ -147,7 +147,7 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
   const Matrix exact = multiply_f32(kernels, rows, *shared_pack(model_, node, Precision::kF32, kernels.panel_columns));
   std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {
-    auto packed = shared_pack(model_, node, Precision::kInt8, kernels.panel_columns, factor);
+    auto packed = shared_pack(model_, node, Precision::kInt8, kernels.product_columns, factor);
     return std::pair(cosine(multiply_int8(kernels, rows, *packed, factor).values, exact.values), std::move(packed));
   };
 
@@ -168,7 +168,7 @@ void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x
     for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
     for (const auto& [levels, isa] : isa_of) {
       const KernelTable& other = vit::kernels(isa);
-      const auto packed = shared_pack(model_, node, Precision::kInt8, other.panel_columns, choice.column_factor);
+      const auto packed = shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor);
       choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor).values, exact.values);
     }
   }

@@ -40,15 +40,14 @@ class OwnSteps final : public StepMaker {
     step->prefix = prefix_rows(tokens);
     step->positions = positions;
     step->y = y;
-    // 8-bit pixels are operands as they are, but not where operands have 7 bits; float planes are not.
-    const bool exact = options_.pixels && options_.kernels->levels == 255;
-    const Precision precision =
-        options_.precision == Precision::kInt8 && !exact ? wider_precision(*options_.kernels) : options_.precision;
+    // Pixels are 8-bit operands as they are, and planes are made of pixels; but not where operands have 7 bits.
+    const bool wider = options_.precision == Precision::kInt8 && options_.kernels->levels < 255;
+    const Precision precision = wider ? wider_precision(*options_.kernels) : options_.precision;
     step->implementation += as(precision);
     const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels(precision);
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
-      return options_.pixels ? pack_patches_for_pixels(patches, precision, panel(), model_.recipe().normalisation())
-                             : pack_patches_for_planes(patches, precision, panel());
+      return options_.pixels ? pack_patches_for_pixels(patches, precision, panel(precision), model_.recipe().normalisation())
+                             : pack_patches_for_planes(patches, precision, panel(precision));
     });
     return step;
   }
@@ -57,7 +56,7 @@ class OwnSteps final : public StepMaker {
     step->weights = packed_linear(node);
     step->x = x, step->y = y;
     step->activation = tail.activation;
-    if (tail.gamma != nullptr) step->gamma = padded_floats(*tail.gamma, panel());
+    if (tail.gamma != nullptr) step->gamma = padded_floats(*tail.gamma, panel(precision(node)));
     step->store = !tail.accumulate ? TileStore::kWrite : tail.gamma != nullptr ? TileStore::kScaleAdd : TileStore::kAdd;
     return step;
   }
@@ -80,7 +79,7 @@ class OwnSteps final : public StepMaker {
   }
   std::unique_ptr<Step> scale(const Node& node, BufferRef x, BufferRef y) override {
     auto step = make<ScaleStep>("row");
-    step->x = x, step->y = y, step->channels = node.channels, step->gamma = padded_floats(node.scale, panel());
+    step->x = x, step->y = y, step->channels = node.channels, step->gamma = padded_floats(node.scale, panel(Precision::kF32));
     return step;
   }
   std::unique_ptr<Step> add(const Node& node, BufferRef a, BufferRef b, BufferRef y) override {
@@ -91,7 +90,8 @@ class OwnSteps final : public StepMaker {
 
   HeadLayout head_layout(const Node& attention) const override {
     const bool narrow = options_.precision != Precision::kF32 && options_.kernels->has_bf16;
-    return {attention.num_heads, attention.channels / attention.num_heads, panel(), narrow ? Precision::kBF16 : Precision::kF32};
+    const Precision precision = narrow ? Precision::kBF16 : Precision::kF32;
+    return {attention.num_heads, attention.channels / attention.num_heads, panel(precision), precision};
   }
   std::unique_ptr<Step> qkv(const Node& linear, const Node& attention, const HeadBuffers& heads, const Work& queries,
                             BufferRef x) override {
@@ -120,12 +120,12 @@ class OwnSteps final : public StepMaker {
     step->implementation = implementation;
     return step;
   }
-  int64_t panel() const { return options_.kernels->panel_columns; }
+  int64_t panel(Precision precision) const { return options_.kernels->panel(precision); }
   static std::string as(Precision precision) {
     return precision == Precision::kF32 ? "" : std::string(", ") + precision_name(precision);
   }
   std::string in_panels(Precision precision) const {
-    return std::string(" in ") + precision_name(precision) + " panels of " + std::to_string(panel());
+    return std::string(" in ") + precision_name(precision) + " panels of " + std::to_string(panel(precision));
   }
   std::shared_ptr<const PackedLinear> packed(const std::string& key, const std::function<PackedLinear()>& pack) {
     auto weights = model_.packs().get(key, pack);
@@ -138,7 +138,7 @@ class OwnSteps final : public StepMaker {
     if (kind == Precision::kInt8 && options_.policy)
       if (const auto found = options_.policy->layers.find(node.name); found != options_.policy->layers.end())
         factor = found->second.column_factor;
-    auto weights = shared_pack(model_, node, kind, panel(), factor);
+    auto weights = shared_pack(model_, node, kind, panel(kind), factor);
     weight_bytes_ += weights->bytes();
     return weights;
   }
@@ -149,7 +149,7 @@ class OwnSteps final : public StepMaker {
     return found == options_.policy->norm_divisor.end() ? nullptr : &found->second;
   }
   std::shared_ptr<const Buffer<float>> divided(const Tensor& vector, const std::vector<float>* divisor) const {
-    auto floats = padded_floats(vector, panel());
+    auto floats = padded_floats(vector, panel(Precision::kF32));
     if (divisor != nullptr)
       for (size_t c = 0; c < divisor->size(); ++c) floats->data()[c] /= (*divisor)[c];
     return floats;

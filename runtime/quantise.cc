@@ -136,7 +136,7 @@ class Writer {
     const LayerChoice chosen = choice(node);
     PackedLinear shape;
     shape.precision = chosen.precision;
-    shape.in = node.linear.in, shape.out = node.linear.out, shape.panel = kernels_.panel_columns;
+    shape.in = node.linear.in, shape.out = node.linear.out, shape.panel = kernels_.panel(chosen.precision);
     const int64_t size = operand_size(chosen.precision), padded = shape.panels() * shape.panel;
     const char* const types[] = {"F32", "BF16", "I8"};
     std::vector<int64_t> dims{shape.panels(), shape.steps(), shape.panel};
@@ -167,9 +167,9 @@ class Writer {
       const auto stored = layers.find(node.name);
       if (stored != layers.end() && stored->second.packed.precision == chosen.precision &&
           stored->second.column_factor == chosen.column_factor)
-        return packed_from_file(node, stored->second, kernels_.panel_columns);
+        return packed_from_file(node, stored->second, kernels_.panel(chosen.precision));
     }
-    return pack_node(node, model_->weights(), chosen.precision, kernels_.panel_columns, chosen.column_factor);
+    return pack_node(node, model_->weights(), chosen.precision, kernels_.panel(chosen.precision), chosen.column_factor);
   }
 
   void list_floats(const std::string& name, const std::vector<float>& values) {
@@ -227,7 +227,7 @@ class Writer {
       if (!is_token_layer(node) || options_.scheme == Scheme::kF16) continue;
       const LayerChoice chosen = choice(node);
       Json one{{"precision", precision_name(chosen.precision)}, {"in", node.linear.in}, {"out", node.linear.out}};
-      if (rows_.packable(node)) one["panel"] = kernels_.panel_columns;
+      if (rows_.packable(node)) one["panel"] = kernels_.panel(chosen.precision);
       if (options_.scheme == Scheme::kInt8) {
         one["cosine"] = finite(chosen.cosine);
         for (const auto& [key, levels] : kMeasured)

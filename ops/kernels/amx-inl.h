@@ -9,6 +9,7 @@ namespace vit {
 namespace {
 
 constexpr int kAmxRows = 16, kAmxColumns = 16, kAmxSteps = 16;
+constexpr int kAmxPanelColumns = 2 * kAmxColumns;
 
 /// Rows of the tiles. Tiles 0 and 1 are the sums of the first rows with two columns of tiles, 2 and 3 those of the second rows;
 /// 4 and 5 hold the rows' operands, 6 and 7 the weights.
@@ -40,7 +41,7 @@ VIT_INLINE void configure(int first_rows, int second_rows) {
 template <class Dot, bool kTwo>
 VIT_INLINE void amx_block(const uint8_t* x, int64_t x_stride, const uint8_t* w, int64_t steps, int first_rows, void* sums,
                           int64_t stride_bytes, const uint8_t* soon, int64_t soon_lines) {
-  constexpr int64_t kRowBytes = 4 * kPanelColumns, kTileBytes = 4 * kAmxColumns;
+  constexpr int64_t kRowBytes = 4 * kAmxPanelColumns, kTileBytes = 4 * kAmxColumns;
   _tile_zero(0);
   _tile_zero(1);
   if constexpr (kTwo) {
@@ -72,43 +73,39 @@ VIT_INLINE void amx_block(const uint8_t* x, int64_t x_stride, const uint8_t* w, 
 
 #undef VIT_MULTIPLY_TILES
 
-/// Blocks of up to 32 rows and 32 columns, so that each tile of operands is used twice. All blocks have the same number of rows:
-/// to configure tiles takes as long as ten multiplications. So the last one begins where it has that many, and what it computes
-/// again is left out.
+/// A panel is as wide as a block, so that what a block reads of the weights lies together: with every other half left out, it
+/// would fall into half of the first-level cache's sets. Blocks of up to 32 rows, so that each tile of operands is used twice,
+/// all of the same number: to configure tiles takes as long as ten multiplications. So the last one begins where it has that
+/// many, and what it computes again is left out.
 template <class Dot>
 VIT_INLINE void amx_product(const Product& p) {
   assert(p.rows >= 1 && p.columns >= 1 && p.steps % kAmxSteps == 0);
   using Sum = typename Dot::Sum;
-  constexpr int kColumns = 2 * kAmxColumns;
-  alignas(64) Sum sums[2 * kAmxRows * kColumns];
-  const int64_t blocks = (p.rows + 2 * kAmxRows - 1) / (2 * kAmxRows), panel_bytes = p.steps * kPanelColumns * 4;
+  alignas(64) Sum sums[2 * kAmxRows * kAmxPanelColumns];
+  const int64_t blocks = (p.rows + 2 * kAmxRows - 1) / (2 * kAmxRows), panel_bytes = p.steps * kAmxPanelColumns * 4;
   const int rows = static_cast<int>((p.rows + blocks - 1) / blocks), first = rows > kAmxRows ? (rows + 1) / 2 : rows;
   configure(first, rows - first);
   // Nothing to do to the sums: they are the result.
   const bool plain = __is_same(Sum, float) && p.store == ProductStore::kWrite && p.bias == nullptr && p.row_factor == nullptr &&
                      p.activation == Activation::kNone;
-  const auto* panel = static_cast<const uint8_t*>(p.panels);
-  for (int64_t column = 0; column < p.columns; column += kColumns) {
-    if (column > 0 && column % kPanelColumns == 0) panel += panel_bytes;
-    const uint8_t* w = panel + 4 * (column % kPanelColumns);
-    // Half of the next panel, in shares.
-    const bool more = column - column % kPanelColumns + kPanelColumns < p.columns;
-    const int64_t lines = more ? panel_bytes / 128 : 0;
-    const uint8_t* soon = panel + panel_bytes + (column % kPanelColumns == 0 ? 0 : lines * 64);
-    const bool direct = plain && column + kColumns <= p.columns;
+  const auto* w = static_cast<const uint8_t*>(p.panels);
+  for (int64_t column = 0; column < p.columns; column += kAmxPanelColumns, w += panel_bytes) {
+    const int64_t left = p.columns - column, soon_lines = left > kAmxPanelColumns ? panel_bytes / 64 : 0;
+    const bool direct = plain && left >= kAmxPanelColumns;
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t from = b * rows, at = from + rows <= p.rows ? from : p.rows - rows;
       const auto* x = static_cast<const uint8_t*>(p.x) + at * p.x_stride;
       void* to = direct ? static_cast<void*>(static_cast<float*>(p.y) + at * p.y_stride + column) : sums;
-      const int64_t stride = direct ? p.y_stride * 4 : kColumns * 4;
-      const int64_t line = lines * b / blocks, count = lines * (b + 1) / blocks - line;
+      const int64_t stride = direct ? p.y_stride * 4 : kAmxPanelColumns * 4;
+      const int64_t line = soon_lines * b / blocks, count = soon_lines * (b + 1) / blocks - line;
+      const uint8_t* soon = w + panel_bytes + 64 * line;
       if (rows > first)
-        amx_block<Dot, true>(x, p.x_stride, w, p.steps, first, to, stride, soon + 64 * line, count);
+        amx_block<Dot, true>(x, p.x_stride, w, p.steps, first, to, stride, soon, count);
       else
-        amx_block<Dot, false>(x, p.x_stride, w, p.steps, first, to, stride, soon + 64 * line, count);
+        amx_block<Dot, false>(x, p.x_stride, w, p.steps, first, to, stride, soon, count);
       if (direct) continue;
       const int64_t again = from - at;
-      finish(p, {from, column, static_cast<int>(rows - again), kColumns}, sums + again * kColumns, kColumns);
+      finish(p, {from, column, static_cast<int>(rows - again), kAmxPanelColumns}, sums + again * kAmxPanelColumns, kAmxPanelColumns);
     }
   }
   _tile_release();

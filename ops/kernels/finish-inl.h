@@ -3,6 +3,8 @@
 // same way: an epilogue in registers would be compiled once for every tile shape, kind of store and activation.
 #pragma once
 
+#include <type_traits>
+
 #include "ops/kernels/activation-inl.h"
 #include "ops/kernels/narrow-inl.h"
 
@@ -28,39 +30,59 @@ VIT_INLINE Vec float_of(const int32_t* p) {
 #endif
 }
 
-/// For one vector of columns a function (row, sums) -> v = x W + bias; what belongs to the columns stays in registers.
-VIT_INLINE auto values_of(const Product& p, int64_t column, const int32_t*) {
-  const Vec scale = load(p.weight_scale + column), sum = load(p.column_sum + column), bias = load(p.bias + column);
-  return [&p, scale, sum, bias ](int64_t row, const int32_t* sums) __attribute__((always_inline)) {
+/// What belongs to a row of a product, and to a vector of its columns; v = x W + bias from both and the sums.
+struct Int8Row {
+  Vec scale, shift;
+  VIT_INLINE Int8Row(const Product& p, int64_t row) {
     const auto* of_row = reinterpret_cast<const float*>(static_cast<const uint8_t*>(p.x) + row * p.x_stride + p.steps * 4);
-    // a[m] w[n] (sum - zero_point[m] column_sum[n]) + bias[n]
-    const Vec exact = mul_add(Vec(-of_row[1]), sum, float_of(sums));
-    return mul_add(exact * Vec(of_row[0]), scale, bias);
-  };
-}
-VIT_INLINE auto values_of(const Product& p, int64_t column, const float*) {
-  const Vec bias = p.bias != nullptr ? load(p.bias + column) : Vec(0.0f);
-  return [&p, bias ](int64_t row, const float* sums) __attribute__((always_inline)) {
-    const Vec v = load(sums) + bias;
-    return p.row_factor != nullptr ? v * Vec(p.row_factor[row]) : v;
-  };
-}
+    scale = Vec(of_row[0]), shift = Vec(-of_row[1]);
+  }
+};
+struct Int8Columns {
+  Vec scale, sum, bias;
+  VIT_INLINE Int8Columns(const Product& p, int64_t column)
+      : scale(load(p.weight_scale + column)), sum(load(p.column_sum + column)), bias(load(p.bias + column)) {}
+  /// a[m] w[n] (sum - zero_point[m] column_sum[n]) + bias[n]
+  VIT_INLINE Vec value(const Int8Row& row, const int32_t* sums) const {
+    return mul_add(mul_add(row.shift, sum, float_of(sums)) * row.scale, scale, bias);
+  }
+};
+struct FloatRow {
+  Vec factor;
+  VIT_INLINE FloatRow(const Product& p, int64_t row) : factor(p.row_factor != nullptr ? p.row_factor[row] : 1.0f) {}
+};
+struct FloatColumns {
+  Vec bias;
+  VIT_INLINE FloatColumns(const Product& p, int64_t column) : bias(p.bias != nullptr ? load(p.bias + column) : Vec(0.0f)) {}
+  VIT_INLINE Vec value(const FloatRow& row, const float* sums) const { return (load(sums) + bias) * row.factor; }
+};
 
 /// Calls put(position in y, column, lanes, v) for all of a tile. `sums`: rows `stride` apart.
 template <class Sum, class Put>
 VIT_INLINE void finish_with(const Product& p, const TilePlace& tile, const Sum* sums, int64_t stride, Put put) {
-  for (int c = 0; c < tile.columns; c += static_cast<int>(kLanes)) {
-    const int64_t column = tile.column + c, lanes = p.columns - column < kLanes ? p.columns - column : kLanes;
-    if (lanes <= 0) return;
-    const auto value = values_of(p, column, sums);
-    const int64_t end = tile.row + tile.rows;
-    const Sum* from = sums + c;
-    if (lanes == kLanes)
-      for (int64_t row = tile.row; row < end; ++row, from += stride)
-        put(row * p.y_stride + column, column, kLanes, value(row, from));
-    else
-      for (int64_t row = tile.row; row < end; ++row, from += stride)
-        put(row * p.y_stride + column, column, lanes, value(row, from));
+  constexpr bool kInt8 = __is_same(Sum, int32_t);
+  using Row = std::conditional_t<kInt8, Int8Row, FloatRow>;
+  using Columns = std::conditional_t<kInt8, Int8Columns, FloatColumns>;
+  const int64_t row_end = tile.row + tile.rows,
+                end = tile.column + tile.columns < p.columns ? tile.column + tile.columns : p.columns;
+  int64_t column = tile.column;
+  // Two vectors of columns share what belongs to a row.
+  for (; column + 2 * kLanes <= end; column += 2 * kLanes) {
+    const Columns first(p, column), second(p, column + kLanes);
+    const Sum* from = sums + (column - tile.column);
+    for (int64_t r = tile.row; r < row_end; ++r, from += stride) {
+      const Row row(p, r);
+      const Vec a = first.value(row, from), b = second.value(row, from + kLanes);
+      put(r * p.y_stride + column, column, kLanes, a);
+      put(r * p.y_stride + column + kLanes, column + kLanes, kLanes, b);
+    }
+  }
+  for (; column < end; column += kLanes) {
+    const int64_t lanes = end - column < kLanes ? end - column : kLanes;
+    const Columns columns(p, column);
+    const Sum* from = sums + (column - tile.column);
+    for (int64_t r = tile.row; r < row_end; ++r, from += stride)
+      put(r * p.y_stride + column, column, lanes, columns.value(Row(p, r), from));
   }
 }
 

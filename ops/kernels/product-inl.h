@@ -13,11 +13,11 @@ namespace {
 #if defined(__AMX_TILE__)
 void multiply_int8(const Product& p) noexcept { amx_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { amx_product<BF16>(p); }
-constexpr int kProductRows = 2 * kAmxRows;
+constexpr int kProductRows = 2 * kAmxRows, kProductColumns = kAmxPanelColumns;
 #else
 void multiply_int8(const Product& p) noexcept { dot_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { dot_product<BF16>(p); }
-constexpr int kProductRows = kDotRows;
+constexpr int kProductRows = kDotRows, kProductColumns = kPanelColumns;
 #endif
 
 #if defined(__AVX512BF16__)

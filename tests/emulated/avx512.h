@@ -131,6 +131,26 @@ VIT_EMULATED __m256i _mm512_cvtepi32_epi16(__m512i v) {
 VIT_EMULATED __m128i _mm512_cvtepi32_epi8(__m512i v) {
   return (__m128i) __builtin_convertvector((emulated::Int32)v, emulated::Int8x16);
 }
+/// Quarter by quarter, with saturation, as its halves.
+VIT_EMULATED __m512i _mm512_packs_epi32(__m512i a, __m512i b) {
+  __m256i x[2], y[2];
+  memcpy(x, &a, sizeof a), memcpy(y, &b, sizeof b);
+  for (int i = 0; i < 2; ++i) x[i] = _mm256_packs_epi32(x[i], y[i]);
+  memcpy(&a, x, sizeof a);
+  return a;
+}
+VIT_EMULATED __m512i _mm512_packus_epi16(__m512i a, __m512i b) {
+  __m256i x[2], y[2];
+  memcpy(x, &a, sizeof a), memcpy(y, &b, sizeof b);
+  for (int i = 0; i < 2; ++i) x[i] = _mm256_packus_epi16(x[i], y[i]);
+  memcpy(&a, x, sizeof a);
+  return a;
+}
+VIT_EMULATED __m512i _mm512_permutexvar_epi32(__m512i order, __m512i v) {
+  emulated::Int32 out;
+  for (int i = 0; i < 16; ++i) out[i] = ((emulated::Int32)v)[((emulated::Int32)order)[i] & 15];
+  return (__m512i)out;
+}
 VIT_EMULATED __m128i _mm512_cvtusepi32_epi8(__m512i v) {
   const auto words = (emulated::Word)v, most = emulated::Word{} + 255;
   return _mm512_cvtepi32_epi8((__m512i)(words < most ? words : most));

@@ -46,7 +46,7 @@ std::vector<uint16_t> wide_bf16(Random& random, int64_t n) {
 /// The sums of a product of whatever bytes: [rows, columns].
 std::vector<float> product(const KernelTable& kernels, Precision precision, int64_t rows, int64_t columns, int64_t steps) {
   Random random(static_cast<uint64_t>(rows * 1000 + columns));
-  const int64_t panels = (columns + kernels.panel_columns - 1) / kernels.panel_columns, padded = panels * kernels.panel_columns;
+  const int64_t panels = (columns + kernels.product_columns - 1) / kernels.product_columns, padded = panels * kernels.product_columns;
   const int64_t stride = steps * 4 + 64, panel_bytes = padded * steps * 4;
   std::vector<uint8_t> x = random.bytes(rows * stride), w = random.bytes(panel_bytes);
   if (precision == Precision::kBF16) {
@@ -96,6 +96,7 @@ TEST_CASE("an emulated set has the shape of the set that it stands for", "[kerne
     CHECK(emulated.tile_rows == native.tile_rows);
     CHECK(emulated.panel_columns == native.panel_columns);
     CHECK(emulated.product_rows == native.product_rows);
+    CHECK(emulated.product_columns == native.product_columns);
     CHECK(emulated.levels == native.levels);
     CHECK(emulated.has_bf16 == native.has_bf16);
   }
@@ -141,7 +142,10 @@ TEST_CASE("emulated rows have the CPU's bits", "[kernels]") {
       };
       const auto bf16 = [](uint8_t* y) { return reinterpret_cast<uint16_t*>(y); };
       CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.bf16_row(x.data(), n, bf16(y)); }));
-      CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.softmax_bf16_row(finite.data(), 0.3f, n, bf16(y)); }));
+      CHECK(bytes([&](const KernelTable& k, uint8_t* y) {
+        float sum;
+        k.softmax_bf16_rows(finite.data(), 0, 1, 0.3f, n, bf16(y), 0, &sum);
+      }));
       auto negative = finite;  // the zero point of a row without negative numbers is 0 or -0, as xsimd negates
       negative[0] = -2;
       CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.quantise_row(negative.data(), n, y); }));

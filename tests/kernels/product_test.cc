@@ -26,9 +26,9 @@ struct Operands {
       : precision(kind), rows(x_rows), in(depth), out(columns), x_stride(operand_bytes(kind, depth) + 64) {
     Random random(seed);
     const std::vector<float> weights = random.normals(in * out);
-    bias = random.normals(out), gamma = random.normals(round_up(out, kernels.panel_columns));
+    bias = random.normals(out), gamma = random.normals(round_up(out, kernels.product_columns));
     w = pack_linear(
-        precision, in, out, kernels.panel_columns,
+        precision, in, out, kernels.product_columns,
         [&](int64_t first, int64_t count, float* to) { std::copy_n(weights.begin() + first * in, count * in, to); },
         [&](float* to) { std::copy(bias.begin(), bias.end(), to); });
     x.resize(static_cast<size_t>(rows * x_stride));
@@ -123,7 +123,7 @@ void check_product(const KernelTable& kernels, Precision precision, int64_t rows
 }
 
 void check_products(const KernelTable& kernels, Precision precision) {
-  const int64_t panel = kernels.panel_columns, lanes = kernels.lanes;
+  const int64_t panel = kernels.product_columns, lanes = kernels.lanes;
   for (const int64_t rows : {1, 2, 3, 4, 5, 6, 7, 13, 16, 17, 31, 33, 65})
     for (const int64_t out : {int64_t{1}, lanes - 1, lanes, lanes + 1, 2 * lanes, panel - 1, panel, panel + 1, 2 * panel + 3})
       check_product(kernels, precision, rows, 37, out, ProductStore::kWrite);
@@ -143,7 +143,7 @@ TEST_CASE("sums of 8-bit products are exact where they are largest, on every ins
     const KernelTable& k = *set.kernels;
     CAPTURE(k.isa);
     constexpr int64_t kDepth = 4096, kRows = 7;
-    const int64_t out = k.panel_columns;
+    const int64_t out = k.product_columns;
     const auto most = static_cast<uint8_t>(k.levels);
     // Rows: all at the greatest activation, all pairs one after the other, random. Columns: +127, -127, both in turn, random.
     Random random(1);
@@ -186,7 +186,7 @@ TEST_CASE("a row of a narrow product has the same bits whatever rows and columns
     for (const Precision precision : {Precision::kInt8, Precision::kBF16}) {
       const KernelTable& k = *set.kernels;
       CAPTURE(k.isa, precision_name(precision));
-      const int64_t rows = 67, out = k.panel_columns + 9;
+      const int64_t rows = 67, out = k.product_columns + 9;
       const Operands o(k, precision, rows, 300, out, 2);
       std::vector<float> all(static_cast<size_t>(rows * out)), some(all.size());
       Product p = o.product();
