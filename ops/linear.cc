@@ -45,7 +45,7 @@ void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end) const {
       for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
         const Upcoming next(w, tile.panel, depth * w.panel * 4, row - begin, rows, end - begin);
         tile.x = pass.row(x, row) + k;
-        tile.y = pass.row(y, row) + y_column + column;
+        tile.y = pass.row(y, row) + column;
         tile.rows = static_cast<int>(rows);
         tile.prefetch = next.from, tile.prefetch_lines = next.lines;
         kernels->matmul_tile(tile);
@@ -57,10 +57,12 @@ void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end) const {
 void LinearStep::run_product(const Pass& pass, int64_t begin, int64_t end) const {
   Product product = product_with(*weights, 0, weights->out);
   product.x = pass.row(x, begin), product.x_stride = x.stride * 4;
-  product.y = pass.row(y, begin) + y_column, product.y_stride = y.stride;
+  const bool narrow = result == Precision::kBF16;
+  product.y = pass.row(y, begin), product.y_stride = narrow ? 2 * y.stride : y.stride;
   product.rows = end - begin;
   product.gamma = gamma ? gamma->data() : nullptr;
-  product.store = product_store(store), product.activation = activation;
+  product.store = narrow ? ProductStore::kBF16 : product_store(store);
+  product.activation = activation;
   multiply(*kernels, weights->precision, product);
 }
 

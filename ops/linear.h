@@ -15,8 +15,8 @@ struct LinearStep final : Step {
   const KernelTable* kernels = nullptr;
   BufferRef x;  ///< operands of the weights' precision
   BufferRef y;
-  int64_t y_column = 0;  ///< first column written
   TileStore store = TileStore::kWrite;
+  Precision result = Precision::kF32;          ///< kBF16: y's rows are operands of bfloat16; of narrow weights, with kWrite
   Activation activation = Activation::kNone;   ///< of the finished y
   std::shared_ptr<const Buffer<float>> gamma;  ///< for kScaleAdd, padded to panels
 

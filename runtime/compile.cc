@@ -274,6 +274,12 @@ class Compiler {
     use(input);
   }
 
+  /// What the linear layer `id` writes `result` as. A row's scale of 8 bits would need the whole row first.
+  Precision result_format(int id, int result) const {
+    const bool narrow = maker_->precision(node(id)) != Precision::kF32;
+    const bool padded = operand_bytes(Precision::kBF16, node(result).channels) != 2 * node(result).channels;
+    return narrow && !padded && wanted_format(result) == Precision::kBF16 ? Precision::kBF16 : Precision::kF32;
+  }
   void emit_linear(int id) {
     const int reader = sole_reader(id);
     const BufferRef x = operand(id);
@@ -290,7 +296,10 @@ class Compiler {
       fuse(result = reader);
     }
     const bool for_attention = reader >= 0 && node(reader).kind == NodeKind::kAttention;
-    const BufferRef y = for_attention ? plain_qkv(id) : buffer_for(result);
+    if (!for_attention) tail.result = result_format(id, result);
+    format_[static_cast<size_t>(result)] = tail.result;
+    const int64_t floats = operand_floats(tail.result, node(result).channels);
+    const BufferRef y = for_attention ? plain_qkv(id) : buffer_for(node(result).domain, floats);
     add(maker_->linear(node(id), tail, x, y), result, {own(x)}, {y.id}, work(result));
     use_operand(id, x);
     finish(result, y);

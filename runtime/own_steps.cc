@@ -55,7 +55,7 @@ class OwnSteps final : public StepMaker {
     auto step = make<LinearStep>("tile" + as(precision(node)));
     step->weights = packed_linear(node);
     step->x = x, step->y = y;
-    step->activation = tail.activation;
+    step->activation = tail.activation, step->result = tail.result;
     if (tail.gamma != nullptr) step->gamma = padded_floats(*tail.gamma, panel(precision(node)));
     step->store = !tail.accumulate ? TileStore::kWrite : tail.gamma != nullptr ? TileStore::kScaleAdd : TileStore::kAdd;
     return step;

@@ -16,6 +16,7 @@ struct LinearTail {
   Activation activation = Activation::kNone;
   bool accumulate = false;
   const Tensor* gamma = nullptr;
+  Precision result = Precision::kF32;  ///< kBF16: y as the next layer's operands, when the weights are narrow
 };
 
 class StepMaker {

@@ -20,7 +20,7 @@ int64_t OneDnnLinearStep::scratch_floats(int64_t max_rows) const { return floats
 void OneDnnLinearStep::reserve(int64_t rows, int64_t) { linear->reserve(rows); }
 void OneDnnLinearStep::run(const Pass& pass) const noexcept {
   pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-    linear->run(end - begin, pass.row(x, begin), pass.row(y, begin) + y_column, pass.scratch);
+    linear->run(end - begin, pass.row(x, begin), pass.row(y, begin), pass.scratch);
   });
 }
 double OneDnnLinearStep::operations(const Pass& pass) const noexcept {

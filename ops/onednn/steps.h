@@ -17,7 +17,6 @@ namespace vit {
 struct OneDnnLinearStep final : Step {
   std::shared_ptr<OneDnnLinear> linear;  ///< made for the strides of x and y
   BufferRef x, y;
-  int64_t y_column = 0;  ///< first column written
 
   int64_t scratch_floats(int64_t max_rows) const override;
   void reserve(int64_t rows, int64_t image_rows) override;
