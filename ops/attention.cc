@@ -11,8 +11,8 @@ namespace {
 
 double rows_of(const Pass& pass, const Work& work) {
   double rows = 0;
-  pass.for_each(work, [&](int, int64_t begin, int64_t end) { rows += static_cast<double>(end - begin); });
-  return rows;
+  pass.together(work).for_each(work, [&](int, int64_t begin, int64_t end) { rows += static_cast<double>(end - begin); });
+  return rows / pass.sharing(work);
 }
 
 constexpr int kMostTileRows = 64;  ///< of any kernel table
@@ -26,10 +26,11 @@ template <class Writer>
 void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t last) const {
   using Number = typename Writer::Number;
   const PackedLinear& w = *weights;
-  pass.for_each(over, [&](int image, int64_t begin, int64_t end) {
+  // As many columns at a time as a panel of float32 has, and in whole such pieces for a thread.
+  const int64_t together = kernels->panel_columns / w.panel, pieces = ceil_div(w.panels(), together);
+  first = std::max(first, pass.share(over, pieces) * together), last = std::min(last, pass.share(over, pieces, 1) * together);
+  pass.together(over).for_each(over, [&](int image, int64_t begin, int64_t end) {
     const Writer writer(pass, *kernels, layout, heads, over.stage, image);
-    // As many columns at a time as a panel of float32 has.
-    const int64_t together = kernels->panel_columns / w.panel;
     for (int64_t p = first; p < last; p += together) {
       const int64_t column = p * w.panel, columns = std::min(std::min(together, last - p) * w.panel, w.out - column);
       const auto multiply_rows = [&](int64_t row, int64_t rows, Number* y, int64_t y_stride) {

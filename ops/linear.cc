@@ -21,15 +21,17 @@ ProductStore product_store(TileStore store) {
 }  // namespace
 
 void LinearStep::run(const Pass& pass) const noexcept {
-  pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-    weights->precision == Precision::kF32 ? run_tiles(pass, begin, end) : run_product(pass, begin, end);
+  const int64_t first = pass.share(work, weights->panels()), last = pass.share(work, weights->panels(), 1);
+  if (first == last) return;
+  pass.together(work).for_each(work, [&](int, int64_t begin, int64_t end) {
+    weights->precision == Precision::kF32 ? run_tiles(pass, begin, end, first, last) : run_product(pass, begin, end, first, last);
   });
 }
 
 // A block of a panel's weights stays in the cache while all rows pass; each tile brings its part of the next block there.
-void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end) const {
+void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) const {
   const PackedLinear& w = *weights;
-  for (int64_t p = 0; p < w.panels(); ++p) {
+  for (int64_t p = first_panel; p < last_panel; ++p) {
     const int64_t column = p * w.panel;
     for_tiles(0, w.in, kDepthBlock, [&](int64_t k, int64_t depth) {
       const bool first = k == 0, last = k + depth == w.in;
@@ -54,13 +56,17 @@ void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end) const {
   }
 }
 
-void LinearStep::run_product(const Pass& pass, int64_t begin, int64_t end) const {
-  Product product = product_with(*weights, 0, weights->out);
+void LinearStep::run_product(const Pass& pass, int64_t begin, int64_t end, int64_t first, int64_t last) const {
+  const int64_t column = first * weights->panel;
+  Product product = product_with(*weights, column, std::min(last * weights->panel, weights->out) - column);
   product.x = pass.row(x, begin), product.x_stride = x.stride * 4;
   const bool narrow = result == Precision::kBF16;
-  product.y = pass.row(y, begin), product.y_stride = narrow ? 2 * y.stride : y.stride;
+  if (narrow)
+    product.y = reinterpret_cast<uint16_t*>(pass.row(y, begin)) + column, product.y_stride = 2 * y.stride;
+  else
+    product.y = pass.row(y, begin) + column, product.y_stride = y.stride;
   product.rows = end - begin;
-  product.gamma = gamma ? gamma->data() : nullptr;
+  product.gamma = gamma ? gamma->data() + column : nullptr;
   product.store = narrow ? ProductStore::kBF16 : product_store(store);
   product.activation = activation;
   multiply(*kernels, weights->precision, product);
@@ -68,8 +74,8 @@ void LinearStep::run_product(const Pass& pass, int64_t begin, int64_t end) const
 
 double LinearStep::operations(const Pass& pass) const noexcept {
   double rows = 0;
-  pass.for_each(work, [&](int, int64_t begin, int64_t end) { rows += static_cast<double>(end - begin); });
-  return 2.0 * rows * static_cast<double>(weights->in) * static_cast<double>(weights->out);
+  pass.together(work).for_each(work, [&](int, int64_t begin, int64_t end) { rows += static_cast<double>(end - begin); });
+  return 2.0 * rows * static_cast<double>(weights->in) * static_cast<double>(weights->out) / pass.sharing(work);
 }
 
 }  // namespace vit

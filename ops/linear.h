@@ -24,8 +24,9 @@ struct LinearStep final : Step {
   double operations(const Pass& pass) const noexcept override;
 
  private:
-  void run_tiles(const Pass& pass, int64_t begin, int64_t end) const;
-  void run_product(const Pass& pass, int64_t begin, int64_t end) const;
+  /// Rows [begin, end), panels [first, last).
+  void run_tiles(const Pass& pass, int64_t begin, int64_t end, int64_t first, int64_t last) const;
+  void run_product(const Pass& pass, int64_t begin, int64_t end, int64_t first, int64_t last) const;
 };
 
 }  // namespace vit

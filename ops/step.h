@@ -48,15 +48,21 @@ struct ImageRun {
 /// and the images whose first row it owns.
 enum class Over { kRows, kPrefixRows, kImages };
 
+/// Who computes a row's columns: the thread that owns the row; where a pass has many threads, several of them, each its share of
+/// the columns for all their rows; or in every pass all threads, for all rows.
+enum class Columns { kOwn, kSharedByMany, kShared };
+
 struct Work {
   Over over = Over::kRows;
   int stage = 0;
   int64_t prefix_rows = 0;  ///< for kPrefixRows: so many of each image (row demand)
+  Columns columns = Columns::kOwn;
 };
 
 /// One thread's view of a run over some images.
 struct Pass {
   int thread = 0, threads = 1;  ///< of those that share these images
+  int column_threads = 1;       ///< so many, one after the other, share columns; divides `threads`
   const ImageRun* images = nullptr;
   int image_count = 0;
   ImageRows* const* rows = nullptr;    ///< [stage][image]
@@ -65,6 +71,20 @@ struct Pass {
   float* scratch = nullptr;            ///< this thread's own
 
   float* row(BufferRef buffer, int64_t row) const { return buffers[buffer.id] + row * buffer.stride; }
+
+  int sharing(const Work& work) const {
+    return work.columns == Columns::kShared ? threads : work.columns == Columns::kSharedByMany ? column_threads : 1;
+  }
+  /// As one thread sees it that has the rows of all that share columns with this one.
+  Pass together(const Work& work) const {
+    Pass pass = *this;
+    pass.thread /= sharing(work), pass.threads /= sharing(work);
+    return pass;
+  }
+  /// This thread's share of `parts` parts of a row: where it begins, or the one of `after` threads later.
+  int64_t share(const Work& work, int64_t parts, int after = 0) const {
+    return parts * (thread % sharing(work) + after) / sharing(work);
+  }
 
   /// Calls f(image, begin, end) for each run of buffer rows that this thread owns of `work`.
   template <class F>

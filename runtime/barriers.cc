@@ -5,21 +5,32 @@
 
 namespace vit {
 
-std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffers) {
-  const auto count = static_cast<size_t>(buffers);
-  std::vector<bool> written(count), read_by_others(count), barrier(steps.size());
+namespace {
+
+/// What threads have done to a buffer since the last barrier.
+struct Since {
+  bool touched = false, written = false, written_by_others = false, read_by_others = false;
+};
+
+}  // namespace
+
+std::vector<bool> place_barriers(const std::vector<StepAccess>& steps, int buffers, bool many) {
+  std::vector<Since> since(static_cast<size_t>(buffers));
+  std::vector<bool> barrier(steps.size());
+  const auto of = [&](int buffer) -> Since& { return since[static_cast<size_t>(buffer)]; };
   for (size_t s = 0; s < steps.size(); ++s) {
-    bool wait = steps[s].selects || (s > 0 && steps[s - 1].selects);
-    for (const Access& read : steps[s].reads) wait |= read.scope == Scope::kImage && written[static_cast<size_t>(read.buffer)];
-    for (const int write : steps[s].writes) wait |= read_by_others[static_cast<size_t>(write)];
-    if (wait) {
-      written.assign(count, false);
-      read_by_others.assign(count, false);
-      barrier[s] = true;
-    }
-    for (const Access& read : steps[s].reads)
-      if (read.scope == Scope::kImage) read_by_others[static_cast<size_t>(read.buffer)] = true;
-    for (const int write : steps[s].writes) written[static_cast<size_t>(write)] = true;
+    const StepAccess& step = steps[s];
+    const bool shares = step.columns == Columns::kShared || (many && step.columns == Columns::kSharedByMany);
+    const auto from_others = [&](const Access& read) { return shares || read.scope == Scope::kImage; };
+    bool wait = step.selects || (s > 0 && steps[s - 1].selects);
+    for (const Access& read : step.reads)
+      wait |= of(read.buffer).written_by_others || (from_others(read) && of(read.buffer).written);
+    for (const int write : step.writes)
+      wait |= of(write).written_by_others || of(write).read_by_others || (shares && of(write).touched);
+    if (wait) since.assign(since.size(), Since{});
+    barrier[s] = wait;
+    for (const Access& read : step.reads) of(read.buffer).touched = true, of(read.buffer).read_by_others |= from_others(read);
+    for (const int write : step.writes) of(write).touched = of(write).written = true, of(write).written_by_others |= shares;
   }
   return barrier;
 }
@@ -32,7 +43,8 @@ std::vector<std::vector<int>> dead_after(const std::vector<StepAccess>& steps, c
     bool shared = false;
     for (size_t s = 0; s < steps.size(); ++s) {
       for (const Access& read : steps[s].reads)
-        if (static_cast<size_t>(read.buffer) == b) last = s, shared |= read.scope == Scope::kImage;
+        if (static_cast<size_t>(read.buffer) == b)
+          last = s, shared |= read.scope == Scope::kImage || steps[s].columns == Columns::kShared;
       if (std::count(steps[s].writes.begin(), steps[s].writes.end(), static_cast<int>(b))) last = s;
     }
     if (last < steps.size() && !shared) dead[last].push_back(static_cast<int>(b));

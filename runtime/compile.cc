@@ -35,6 +35,7 @@ class Compiler {
       if (of(id).needed && !fused_[static_cast<size_t>(id)]) emit(id);
     check_selections();
     plan_.barrier_before = place_barriers(access_, static_cast<int>(plan_.buffers.size()));
+    plan_.barrier_before_many = place_barriers(access_, static_cast<int>(plan_.buffers.size()), true);
     std::vector<bool> rows_only;
     for (const PlanBuffer& buffer : plan_.buffers) rows_only.push_back(buffer.kind == BufferKind::kRows);
     plan_.dead_after = dead_after(access_, rows_only);
@@ -110,6 +111,17 @@ class Compiler {
   }
   Work work(int id) const { return work(id, of(id).rows); }
   Work all_rows(int id) const { return work(id, kAllRows); }
+  /// The work of a linear layer, whose columns threads can share. One row an image is too little for one thread to wait for where
+  /// its weights come from memory: a classifier of 1,000 labels.
+  Work columns_of(int linear, Work work) const {
+    constexpr int64_t kLargeWeights = 64 * 1024;
+    if (!maker_->shares_columns()) return work;
+    if (work.over != Over::kImages)
+      work.columns = Columns::kSharedByMany;
+    else if (node(linear).linear.in * node(linear).linear.out >= kLargeWeights)
+      work.columns = Columns::kShared;
+    return work;
+  }
   static Access own(BufferRef buffer) { return {buffer.id, Scope::kRow}; }
   static Access shared(int buffer) { return {buffer, Scope::kImage}; }
 
@@ -118,7 +130,7 @@ class Compiler {
     step->work = over;
     plan_.steps.push_back(std::move(step));
     plan_.traffic.push_back(traffic(reads, writes));
-    access_.push_back({std::move(reads), std::move(writes), false});
+    access_.push_back({std::move(reads), std::move(writes), false, over.columns});
   }
   /// Of the step that was made last: its weights are those that its maker has counted since the one before.
   StepTraffic traffic(const std::vector<Access>& reads, const std::vector<int>& writes) {
@@ -285,7 +297,8 @@ class Compiler {
     const BufferRef x = operand(id);
     if (reader >= 0 && node(reader).kind == NodeKind::kAttention && maker_->has_heads()) {
       const HeadBuffers h = heads(reader);
-      add(maker_->qkv(node(id), node(reader), h, work(reader), x), id, {own(x)}, {h.q.id, h.keys, h.values}, all_rows(id));
+      add(maker_->qkv(node(id), node(reader), h, columns_of(id, work(reader)), x), id, {own(x)}, {h.q.id, h.keys, h.values},
+          columns_of(id, all_rows(id)));
       return use_operand(id, x);
     }
     LinearTail tail;
@@ -300,7 +313,7 @@ class Compiler {
     format_[static_cast<size_t>(result)] = tail.result;
     const int64_t floats = operand_floats(tail.result, node(result).channels);
     const BufferRef y = for_attention ? plain_qkv(id) : buffer_for(node(result).domain, floats);
-    add(maker_->linear(node(id), tail, x, y), result, {own(x)}, {y.id}, work(result));
+    add(maker_->linear(node(id), tail, x, y), result, {own(x)}, {y.id}, columns_of(id, work(result)));
     use_operand(id, x);
     finish(result, y);
   }
@@ -326,7 +339,7 @@ class Compiler {
     const int a = node(sum).inputs[0];
     const int old = buffer_of(a).id >= 0 ? a : node(sum).inputs[1];  // of the two the one that is finished
     const BufferRef y = buffer_of(old);
-    add(maker_->linear(node(id), tail, x, y), sum, {own(x), own(y)}, {y.id}, work(sum));
+    add(maker_->linear(node(id), tail, x, y), sum, {own(x), own(y)}, {y.id}, columns_of(id, work(sum)));
     use_operand(id, x);
     --uses_left_[static_cast<size_t>(old)];  // its buffer lives on as the sum's
     finish(sum, y);

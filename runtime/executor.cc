@@ -18,6 +18,16 @@ int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t image
   }
 }
 
+/// How many threads share columns. A thread that has fewer rows than two tiles reads all weights for little, so that these, not
+/// the arithmetic, take its time; but to share them costs six more waits in each block of a model.
+int column_threads(int64_t rows, int threads) {
+  constexpr int kFewThreads = 8, kFewRows = 24;
+  if (threads <= kFewThreads) return 1;
+  for (int share = 1; share < threads; ++share)
+    if (threads % share == 0 && rows * share >= int64_t{kFewRows} * threads) return share;
+  return threads;
+}
+
 }  // namespace
 
 Executor::Executor(Plan plan, int threads, const RunHooks& hooks)
@@ -185,9 +195,16 @@ void Executor::work(int thread) noexcept {
   run_steps(shared_, left, thread, thread, threads_);
 }
 
+int64_t Executor::rows_of(const Group& group, int image_count) noexcept {
+  int64_t rows = 0;
+  for (int i = 0; i < image_count; ++i) rows += group.rows[0][static_cast<size_t>(i)].count;
+  return rows;
+}
+
 void Executor::run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept {
   Pass pass;
   pass.thread = team_thread, pass.threads = team_threads;
+  pass.column_threads = column_threads(rows_of(group, image_count), team_threads);
   pass.images = group.images.data(), pass.image_count = image_count;
   pass.rows = group.row_lists.data(), pass.tokens = token_lists_.data();
   pass.buffers = buffers_.data();
@@ -197,13 +214,13 @@ void Executor::run_steps(const Group& group, int image_count, int thread, int te
     Span span{s, team_threads > 1 ? kNoImage : group.images[0].index, {}, {}, {}};
     if (hooks_.profile) span.ready = span.begin = Clock::now();
     if (hooks_.before_step != nullptr) hooks_.before_step(thread, s);
-    if (plan_.barrier_before[at] && team_threads > 1) {
+    if (team_threads > 1 && (pass.column_threads > 1 ? plan_.barrier_before_many : plan_.barrier_before)[at]) {
       barrier_.wait();
       if (hooks_.profile) span.ready = Clock::now();
       if (team_thread == 0) barriers_passed_.fetch_add(1, std::memory_order_relaxed);
     }
     plan_.steps[at]->run(pass);
-    if (hooks_.poison) poison_dead(pass, s);
+    if (hooks_.poison && pass.column_threads == 1) poison_dead(pass, s);
     if (hooks_.profile) {
       span.end = Clock::now();
       note(pass, thread, span);

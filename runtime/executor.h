@@ -83,6 +83,7 @@ class Executor {
   Group make_group(size_t images) const;
   void place(Group& group, size_t at, const BatchImage& image, int64_t slot, int64_t row, int64_t key_row) const noexcept;
   void work(int thread) noexcept;
+  static int64_t rows_of(const Group& group, int image_count) noexcept;
   void run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept;
   double bytes(const Pass& pass, int step) const noexcept;
   void note_wait(int thread, Clock::time_point begin) noexcept;

@@ -16,6 +16,7 @@ class OwnSteps final : public StepMaker {
 
   int64_t stride(int64_t channels) const override { return row_stride(channels); }
   bool has_heads() const override { return true; }
+  bool shares_columns() const override { return true; }
 
   Precision precision(const Node& linear) const override {
     if (options_.policy)

@@ -70,6 +70,7 @@ struct PlanOptions {
 struct Plan {
   std::vector<std::unique_ptr<Step>> steps;
   std::vector<bool> barrier_before;          ///< of each step, when several threads share the images
+  std::vector<bool> barrier_before_many;     ///< the same where they are so many that they share columns
   std::vector<StepTraffic> traffic;          ///< of each step
   std::vector<std::vector<int>> dead_after;  ///< row buffers that only their own rows' thread read, and nobody will again
   std::vector<PlanBuffer> buffers;

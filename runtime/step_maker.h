@@ -29,6 +29,9 @@ class StepMaker {
   /// [rows, 3C] value (plain_attention()).
   virtual bool has_heads() const = 0;
 
+  /// Whether threads can share the columns of a linear layer (Work::columns).
+  virtual bool shares_columns() const { return false; }
+
   /// What a linear layer's operands are: its x is made so by the step that computes it, or by operands().
   virtual Precision precision(const Node& linear) const {
     (void)linear;

@@ -26,6 +26,21 @@ TEST_CASE("two buffers in turn save the second wait", "[engine]") {
   CHECK(place_barriers(blocks, 3) == std::vector<bool>{false, true, false, true, false, true});
 }
 
+TEST_CASE("threads that share columns wait before they read and before they write others' rows, and so do the rows' owners",
+          "[engine]") {
+  std::vector<StepAccess> steps = {step({}, {0}), step({own(0)}, {1}), step({own(1), own(0)}, {0}), step({own(0)}, {2})};
+  steps[1].columns = Columns::kSharedByMany;
+  CHECK(place_barriers(steps, 3) == std::vector<bool>{false, false, false, false});
+  CHECK(place_barriers(steps, 3, true) == std::vector<bool>{false, true, true, false});
+  steps[1].columns = Columns::kShared;
+  CHECK(place_barriers(steps, 3) == std::vector<bool>{false, true, true, false});
+  // Buffer 1 is read by its rows' owners: who shares columns may not write there before they are done.
+  std::vector<StepAccess> again = {step({}, {0}), step({own(1)}, {2}), step({own(0)}, {1})};
+  CHECK(place_barriers(again, 3) == std::vector<bool>{false, false, false});
+  again[2].columns = Columns::kShared;
+  CHECK(place_barriers(again, 3) == std::vector<bool>{false, false, true});
+}
+
 TEST_CASE("threads wait before tokens are selected and behind it, where they come to own other rows", "[engine]") {
   std::vector<StepAccess> steps = {step({}, {0}), step({own(0)}, {1}), step({own(1)}, {0}), step({own(0)}, {1})};
   CHECK(place_barriers(steps, 2) == std::vector<bool>{false, false, false, false});

@@ -48,6 +48,28 @@ TEST_CASE("a run opens one region, waits at most depth + 2 times and allocates n
       }
 }
 
+TEST_CASE("many threads share the columns of a block's products, which costs six waits more", "[engine]") {
+  const TinyModel tiny({.embed_dim = 136, .mlp_dim = 200});
+  Random random(17);
+  const auto image = random.normals(3 * 32 * 32);
+  const auto counted = [&](int threads) {
+    Session session(tiny.model(), {.threads = threads, .profile = true});
+    session.run(image.data(), 1, 32, 32, Output::kFeatures);
+    double operations = 0;
+    for (const StepProfile& p : session.profile()) operations += p.operations;
+    return std::pair{session.counters().barriers, operations};
+  };
+  const auto [few, one] = counted(1);
+  const auto [some, eight] = counted(8);
+  const auto [many, twelve] = counted(12);
+  CHECK(few == 0);
+  CHECK(some <= tiny.options().depth + 2);
+  CHECK(many > some);
+  CHECK(many <= 7 * tiny.options().depth + 2);
+  CHECK(eight == Approx(one).epsilon(1e-12));
+  CHECK(twelve == Approx(one).epsilon(1e-12));
+}
+
 TEST_CASE("memory does not grow with the batch", "[engine]") {
   const TinyModel tiny;
   Random random(10);

@@ -37,7 +37,7 @@ std::vector<std::pair<Isa, Precision>> all_that_run() {
 }
 
 std::vector<float> check_same_bits(const std::shared_ptr<const Model>& model, const std::vector<Pixels>& pictures,
-                                   SessionOptions options, Output want) {
+                                   SessionOptions options, Output want, const std::vector<int>& thread_counts) {
   std::vector<PixelView> batch;
   std::vector<float> single;
   options.threads = 1;
@@ -50,7 +50,7 @@ std::vector<float> check_same_bits(const std::shared_ptr<const Model>& model, co
   }
   options.before_step = delay;
   options.poison = true;
-  for (const int threads : {1, 2, 3, 7})
+  for (const int threads : thread_counts)
     for (const TeamKind team : {TeamKind::kOpenMp, TeamKind::kThreads}) {
       CAPTURE(threads, static_cast<int>(team), static_cast<int>(want));
       if (team == TeamKind::kOpenMp && default_team() != team) continue;  // a sanitizer that does not know OpenMP

@@ -32,6 +32,6 @@ std::vector<std::pair<Isa, Precision>> all_that_run();
 /// Runs the pictures one by one on one thread, then all together: `options` on 1, 2, 3 and 7 threads of each team, delayed and
 /// poisoned. Checks that the bits are the same, and answers them.
 std::vector<float> check_same_bits(const std::shared_ptr<const Model>& model, const std::vector<Pixels>& pictures,
-                                   SessionOptions options, Output want);
+                                   SessionOptions options, Output want, const std::vector<int>& thread_counts = {1, 2, 3, 7});
 
 }  // namespace vit
