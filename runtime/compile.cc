@@ -111,15 +111,12 @@ class Compiler {
   }
   Work work(int id) const { return work(id, of(id).rows); }
   Work all_rows(int id) const { return work(id, kAllRows); }
-  /// The work of a linear layer, whose columns threads can share. One row an image is too little for one thread to wait for where
-  /// its weights come from memory: a classifier of 1,000 labels.
+  /// The work of a linear layer, whose columns threads share where it has many weights: of a classifier, which has one row an
+  /// image, always, otherwise where they are many.
   Work columns_of(int linear, Work work) const {
-    constexpr int64_t kLargeWeights = 64 * 1024;
-    if (!maker_->shares_columns()) return work;
-    if (work.over != Over::kImages)
-      work.columns = Columns::kSharedByMany;
-    else if (node(linear).linear.in * node(linear).linear.out >= kLargeWeights)
-      work.columns = Columns::kShared;
+    constexpr int64_t kLargeWeights = 128 * 1024;
+    if (maker_->shares_columns() && node(linear).linear.in * node(linear).linear.out >= kLargeWeights)
+      work.columns = work.over == Over::kImages ? Columns::kShared : Columns::kSharedByMany;
     return work;
   }
   static Access own(BufferRef buffer) { return {buffer.id, Scope::kRow}; }

@@ -18,10 +18,10 @@ int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t image
   }
 }
 
-/// How many threads share columns. A thread that has fewer rows than two tiles reads all weights for little, so that these, not
-/// the arithmetic, take its time; but to share them costs six more waits in each block of a model.
+/// How many threads share columns. A thread that has few rows reads all weights for little, so that these and not the arithmetic
+/// take its time; but to share them costs some six more waits in each block of a model (docs/performance.md, "Many cores").
 int column_threads(int64_t rows, int threads) {
-  constexpr int kFewThreads = 8, kFewRows = 24;
+  constexpr int kFewThreads = 8, kFewRows = 16;
   if (threads <= kFewThreads) return 1;
   for (int share = 1; share < threads; ++share)
     if (threads % share == 0 && rows * share >= int64_t{kFewRows} * threads) return share;

@@ -49,7 +49,7 @@ TEST_CASE("a run opens one region, waits at most depth + 2 times and allocates n
 }
 
 TEST_CASE("many threads share the columns of a block's products, which costs six waits more", "[engine]") {
-  const TinyModel tiny({.embed_dim = 136, .mlp_dim = 200});
+  const TinyModel tiny({.embed_dim = 232, .num_heads = 2, .mlp_dim = 600});
   Random random(17);
   const auto image = random.normals(3 * 32 * 32);
   const auto counted = [&](int threads) {

@@ -10,7 +10,7 @@
 namespace vit {
 
 TEST_CASE("a ragged batch equals single runs bit for bit on any number of threads, delayed and poisoned", "[engine]") {
-  const TinyModel tiny({.embed_dim = 56, .num_heads = 2, .depth = 3, .mlp_dim = 90, .patch = 8, .image = 112, .labels = 1200});
+  const TinyModel tiny({.embed_dim = 56, .num_heads = 2, .depth = 3, .mlp_dim = 90, .patch = 8, .image = 112, .labels = 2400});
   Random random(6);
   const std::vector<Pixels> pictures = ragged_pictures(random);
   for (const auto& [isa, precision] : all_that_run())
@@ -22,16 +22,16 @@ TEST_CASE("a ragged batch equals single runs bit for bit on any number of thread
 }
 
 TEST_CASE("threads so many that they share columns change no bit", "[engine][long]") {
-  const TinyModel tiny({.embed_dim = 136, .num_heads = 2, .depth = 3, .mlp_dim = 200, .patch = 8, .image = 112, .labels = 500});
+  const TinyModel tiny({.embed_dim = 232, .num_heads = 2, .depth = 2, .mlp_dim = 600, .patch = 8, .image = 112, .labels = 600});
   Random random(16);
-  std::vector<std::vector<Pixels>> batches(3);  // of 197, 50 and 2 x 50 tokens: two, six and three threads share
+  std::vector<std::vector<Pixels>> batches(3);  // of 197, 50 and 2 x 50 tokens: two, eight and four threads share
   batches[0].emplace_back(random, 112, 112);
   batches[1].emplace_back(random, 56, 56);
   for (int i = 0; i < 2; ++i) batches[2].emplace_back(random, 56, 56);
   for (const auto& [isa, precision] : all_that_run())
     for (const std::vector<Pixels>& batch : batches) {
       CAPTURE(isa_name(isa), precision_name(precision), batch.size());
-      check_same_bits(tiny.model(), batch, {.precision = precision, .isa = isa_name(isa)}, Output::kLogits, {12});
+      check_same_bits(tiny.model(), batch, {.precision = precision, .isa = isa_name(isa)}, Output::kLogits, {16});
     }
 }
 
