@@ -21,6 +21,23 @@ std::vector<float> outlier_factors(std::span<const float> greatest, float limit)
   return any ? factors : std::vector<float>();
 }
 
+std::vector<float> smoothing_factors(std::span<const float> greatest, std::span<const float> weight, float alpha) {
+  constexpr float kMostExponent = 16;
+  // Not finite where a side is zero.
+  const auto exponent = [&](size_t c) { return alpha * std::log2(greatest[c]) - (1 - alpha) * std::log2(weight[c]); };
+  std::vector<float> sorted;
+  for (size_t c = 0; c < greatest.size(); ++c)
+    if (std::isfinite(exponent(c))) sorted.push_back(exponent(c));
+  if (sorted.empty()) return {};
+  const auto middle = sorted.begin() + static_cast<std::ptrdiff_t>(sorted.size() / 2);
+  std::nth_element(sorted.begin(), middle, sorted.end());
+  std::vector<float> factors(greatest.size(), 1.0f);
+  for (size_t c = 0; c < greatest.size(); ++c)
+    if (std::isfinite(exponent(c)))
+      factors[c] = std::exp2(std::clamp(std::round(exponent(c) - *middle), -kMostExponent, kMostExponent));
+  return std::any_of(factors.begin(), factors.end(), [](float f) { return f != 1; }) ? factors : std::vector<float>();
+}
+
 double cosine(std::span<const float> a, std::span<const float> b) {
   double both = 0, aa = 0, bb = 0;
   for (size_t i = 0; i < a.size(); ++i) {

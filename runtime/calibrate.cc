@@ -3,80 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
-
-#include "ops/operands.h"
-#include "runtime/packed_weights.h"
 
 namespace vit {
 namespace {
 
-/// Rows that a layer is tried on, spread over all.
+/// Rows of the seeded picture that a layer is tried on, spread over all.
 constexpr int64_t kTriedRows = 48;
-/// How many times the median channel others may be; a smaller one moves more into the weights, which have a scale a row too.
-constexpr float kLimits[] = {16, 8, 4, 2};
-/// Moving has to be worth it: the error must fall by a fifth.
-constexpr double kWorthMoving = 0.8;
-/// Errors below this are not looked at twice.
-constexpr double kGoodEnough = 1e-4;
-
-/// [rows, channels], rows adjacent.
-struct Matrix {
-  int64_t rows = 0, channels = 0;
-  std::vector<float> values;
-  Matrix(int64_t r, int64_t c) : rows(r), channels(c), values(static_cast<size_t>(r * c)) {}
-  float* row(int64_t r) { return values.data() + r * channels; }
-  const float* row(int64_t r) const { return values.data() + r * channels; }
-};
-
-Matrix sample(const Pass& pass, BufferRef x, int64_t begin, int64_t end, int64_t channels) {
-  const int64_t rows = std::min(kTriedRows, end - begin);
-  Matrix out(rows, channels);
-  for (int64_t i = 0; i < rows; ++i) std::copy_n(pass.row(x, begin + (end - begin) * i / rows), channels, out.row(i));
-  return out;
-}
-
-Matrix multiply_f32(const KernelTable& kernels, const Matrix& x, const PackedLinear& w) {
-  Matrix y(x.rows, w.out);
-  for (int64_t p = 0; p < w.panels(); ++p)
-    for_tiles(0, x.rows, kernels.tile_rows, [&](int64_t row, int64_t rows) {
-      kernels.matmul_tile({.x = x.row(row),
-                           .x_stride = x.channels,
-                           .panel = w.panel_at(p),
-                           .y = y.row(row) + p * w.panel,
-                           .y_stride = w.out,
-                           .k = w.in,
-                           .rows = static_cast<int>(rows),
-                           .columns = static_cast<int>(std::min(w.panel, w.out - p * w.panel))});
-    });
-  return y;
-}
-
-Matrix multiply_int8(const KernelTable& kernels, const Matrix& x, const PackedLinear& w, const std::vector<float>& divisor) {
-  const int64_t stride = row_stride(operand_floats(Precision::kInt8, x.channels));
-  Buffer<float> operands(x.rows * stride);
-  std::vector<float> row(static_cast<size_t>(x.channels)), no_bias(static_cast<size_t>(round_up(w.out, w.panel)));
-  for (int64_t r = 0; r < x.rows; ++r) {
-    std::copy_n(x.row(r), x.channels, row.begin());
-    for (size_t c = 0; c < divisor.size(); ++c) row[c] /= divisor[c];
-    make_operands(kernels, Precision::kInt8, row.data(), x.channels, operands.data() + r * stride);
-  }
-  Matrix y(x.rows, w.out);
-  Product product = product_with(w, 0, w.out);
-  product.bias = no_bias.data();
-  product.x = operands.data(), product.x_stride = stride * 4, product.rows = x.rows;
-  product.y = y.values.data(), product.y_stride = w.out;
-  multiply(kernels, Precision::kInt8, product);
-  return y;
-}
-
-std::vector<float> greatest_of_channels(const Matrix& x) {
-  std::vector<float> greatest(static_cast<size_t>(x.channels));
-  for (int64_t r = 0; r < x.rows; ++r)
-    for (int64_t c = 0; c < x.channels; ++c)
-      greatest[static_cast<size_t>(c)] = std::max(greatest[static_cast<size_t>(c)], std::fabs(x.row(r)[c]));
-  return greatest;
-}
+/// Rows of all pictures together: 7 C floats each in a block of 12 C^2 weights, which is a fifth of a ViT-B and less of wider
+/// ones.
+constexpr int64_t kCollectedRows = 256;
 
 }  // namespace
 
@@ -86,14 +21,13 @@ class CalibratingSteps::TriedStep final : public Step {
   TriedStep(CalibratingSteps& maker, const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make)
       : maker_(maker), node_(node), x_(x), make_(std::move(make)) {}
 
-  int64_t scratch_floats(int64_t) const override { return kHeadBlockRows * maker_.options_.kernels->panel_columns; }
+  int64_t scratch_floats(int64_t) const override { return kHeadBlockRows * maker_.kernels_.panel_columns; }
   void run(const Pass& pass) const noexcept override {
     if (maker_.failure_) return;
     try {
       const std::unique_ptr<Step> step = make_();
       step->work = work;
-      if (node_.domain == Domain::kRows)
-        pass.for_each(work, [&](int, int64_t begin, int64_t end) { maker_.try_layer(node_, pass, x_, begin, end); });
+      if (node_.domain == Domain::kRows) pass.for_each(work, [&](int, int64_t begin, int64_t end) { try_on(pass, begin, end); });
       step->run(pass);
     } catch (...) {
       maker_.failure_ = std::current_exception();
@@ -101,87 +35,71 @@ class CalibratingSteps::TriedStep final : public Step {
   }
 
  private:
+  void try_on(const Pass& pass, int64_t begin, int64_t end) const {
+    LayerRows rows(std::min(kTriedRows, end - begin), node_.linear.in);
+    for (int64_t i = 0; i < rows.rows; ++i) {
+      std::copy_n(pass.row(x_, begin + (end - begin) * i / rows.rows), rows.channels, rows.row(i));
+      rows.cover(rows.row(i));
+    }
+    maker_.trials_.try_layer(node_, rows);
+    if (maker_.after_layer_) maker_.after_layer_();
+  }
+
   CalibratingSteps& maker_;
   const Node& node_;
   BufferRef x_;
   std::function<std::unique_ptr<Step>()> make_;
 };
 
-CalibratingSteps::CalibratingSteps(const Model& model, const PlanOptions& options, const CalibrationOptions& calibration)
-    : model_(model), options_(options), calibration_(calibration), own_(make_own_steps(model, options)) {}
-
-QuantPolicy CalibratingSteps::policy() {
-  if (failure_) std::rethrow_exception(failure_);
-  return std::move(policy_);
-}
-
-std::unique_ptr<Step> CalibratingSteps::linear(const Node& node, const LinearTail& tail, BufferRef x, BufferRef y) {
-  return tried(node, x, [this, &node, tail, x, y] { return own_->linear(node, tail, x, y); });
-}
-
-std::unique_ptr<Step> CalibratingSteps::qkv(const Node& linear, const Node& attention, const HeadBuffers& heads,
-                                            const Work& queries, BufferRef x) {
-  return tried(linear, x,
-               [this, &linear, &attention, heads, queries, x] { return own_->qkv(linear, attention, heads, queries, x); });
-}
-
-std::unique_ptr<Step> CalibratingSteps::tried(const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make) {
+std::unique_ptr<Step> CalibratingSteps::watched(const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make) {
   return std::make_unique<TriedStep>(*this, node, x, std::move(make));
 }
 
-/// The LayerNorm before a linear layer, if it is read by nobody else.
-const Node* CalibratingSteps::movable_norm(const Node& linear) const {
-  const std::vector<Node>& nodes = model_.graph().nodes();
-  const int input = linear.inputs[0];
-  if (nodes[static_cast<size_t>(input)].kind != NodeKind::kLayerNorm) return nullptr;
-  int readers = 0;
-  for (const Node& node : nodes) readers += static_cast<int>(std::count(node.inputs.begin(), node.inputs.end(), input));
-  for (int output = 0; output < kOutputs; ++output) readers += model_.graph().output(static_cast<Output>(output)) == input;
-  return readers == 1 ? &nodes[static_cast<size_t>(input)] : nullptr;
+/// A linear layer as it is, and its input looked at.
+class CollectingSteps::CollectingStep final : public Step {
+ public:
+  CollectingStep(const CollectingSteps& maker, Layer& layer, BufferRef x, std::unique_ptr<Step> step)
+      : maker_(maker), layer_(layer), x_(x), step_(std::move(step)) {}
+
+  int64_t scratch_floats(int64_t max_rows) const override { return step_->scratch_floats(max_rows); }
+  void reserve(int64_t rows, int64_t image_rows) override {
+    step_->work = work;
+    step_->reserve(rows, image_rows);
+  }
+  void run(const Pass& pass) const noexcept override {
+    maker_.collect(layer_, pass, work, x_);
+    step_->run(pass);
+  }
+
+ private:
+  const CollectingSteps& maker_;
+  Layer& layer_;
+  BufferRef x_;
+  std::unique_ptr<Step> step_;
+};
+
+std::unique_ptr<Step> CollectingSteps::watched(const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make) {
+  if (node.domain != Domain::kRows) return make();
+  layers_.push_back(std::unique_ptr<Layer>(new Layer{node, LayerRows(kCollectedRows, node.linear.in), {}}));
+  layers_.back()->rows.pictures = pictures_;
+  return std::make_unique<CollectingStep>(*this, *layers_.back(), x, make());
 }
 
-void CalibratingSteps::try_layer(const Node& node, const Pass& pass, BufferRef x, int64_t begin, int64_t end) {
-  const KernelTable& kernels = *options_.kernels;
-  const Matrix rows = sample(pass, x, begin, end, node.linear.in);
-  // The pass has these weights too, so that they are packed once.
-  const Matrix exact = multiply_f32(kernels, rows, *shared_pack(model_, node, Precision::kF32, kernels.panel_columns));
-  std::shared_ptr<const PackedLinear> best;
-  const auto cosine_with = [&](const std::vector<float>& factor) {
-    auto packed = shared_pack(model_, node, Precision::kInt8, kernels.product_columns, factor);
-    return std::pair(cosine(multiply_int8(kernels, rows, *packed, factor).values, exact.values), std::move(packed));
-  };
-
-  LayerChoice choice;
-  std::tie(choice.cosine, best) = cosine_with({});
-  const Node* norm = movable_norm(node);
-  if (norm != nullptr && !(1 - choice.cosine < kGoodEnough)) {
-    const std::vector<float> greatest = greatest_of_channels(rows);
-    for (const float limit : kLimits) {
-      const std::vector<float> factor = outlier_factors(greatest, limit);
-      if (factor.empty() || factor == choice.column_factor) continue;
-      if (auto [moved, packed] = cosine_with(factor); 1 - moved < kWorthMoving * (1 - choice.cosine))
-        choice.cosine = moved, choice.column_factor = factor, best = std::move(packed);
+/// The picture's first row, which is the class token's where there is one, and others evenly spread, not the same for each
+/// picture. A thread may have a part of the rows.
+void CollectingSteps::collect(Layer& layer, const Pass& pass, const Work& work, BufferRef x) const {
+  LayerRows& to = layer.rows;
+  const int64_t first = to.rows * picture_ / pictures_, wanted = to.rows * (picture_ + 1) / pictures_ - first;
+  pass.for_each(work, [&](int image, int64_t begin, int64_t end) {
+    const ImageRows& all = pass.rows[work.stage][image];
+    const int64_t count = work.over == Over::kPrefixRows ? std::min(work.prefix_rows, all.count) : all.count;
+    for (int64_t i = 0; i < wanted; ++i) {
+      const int64_t shift = i == 0 ? 0 : count * picture_ / pictures_, row = all.begin + (i * count + shift) / wanted;
+      if (begin <= row && row < end) std::copy_n(pass.row(x, row), to.channels, to.row(first + i));
     }
-  }
-  if (calibration_.measure) {
-    std::map<int, Isa> isa_of;  // all sets of the same levels compute the same
-    for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
-    for (const auto& [levels, isa] : isa_of) {
-      const KernelTable& other = vit::kernels(isa);
-      const auto packed = shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor);
-      choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor).values, exact.values);
-    }
-  }
-  const std::optional<Precision> wish = calibration_.wish ? calibration_.wish(node.name) : std::nullopt;
-  choice.asked = wish.has_value();
-  choice.precision = wish.value_or(choice.cosine >= calibration_.min_cosine ? Precision::kInt8 : wider_precision(kernels));
-  if (choice.precision == Precision::kInt8)
-    packed_.push_back(std::move(best));
-  else
-    choice.column_factor.clear();
-  if (!choice.column_factor.empty()) policy_.norm_divisor[choice.norm = norm->name] = choice.column_factor;
-  policy_.layers[node.name] = std::move(choice);
-  if (calibration_.after_layer) calibration_.after_layer();
+    const std::lock_guard lock(layer.mutex);
+    for (int64_t row = begin; row < end; ++row) to.cover(pass.row(x, row));
+  });
 }
 
 SeededInput::SeededInput(const ModelConfig& config)

@@ -52,13 +52,13 @@ class Writer {
   Writer(std::shared_ptr<const Model> model, const QuantiseOptions& options)
       : model_(std::move(model)), options_(options), isa_(choose_isa(options.isa)), kernels_(kernels(isa_)), rows_(*model_) {
     for (const Node& node : model_->graph().nodes()) linear_ += is_token_layer(node);
-    total_ = (options.scheme == Scheme::kInt8 ? 2 : 1) * linear_;
+    total_ = (options.scheme == Scheme::kInt8 ? 2 : 1) * linear_ + static_cast<size_t>(options.pictures);
   }
 
   Buffer<uint8_t> write() {
     VIT_CHECK(model_->weights().maker() == nullptr, Code::kArgument, model_->path(),
               ": expected a model with weights, found an untrained one");
-    check_patterns();
+    check_options();
     choose();
     list_tensors();
     Golden golden{{}, kF32Tolerance, 0};
@@ -76,7 +76,7 @@ class Writer {
   }
 
   // ---- what each layer is computed in ----
-  void check_patterns() const {
+  void check_options() const {
     for (const KeptLayers& keep : options_.keep) {
       const auto& nodes = model_->graph().nodes();
       const bool any = std::any_of(nodes.begin(), nodes.end(), [&](const Node& node) {
@@ -87,6 +87,8 @@ class Writer {
     }
     VIT_CHECK(options_.keep.empty() || options_.scheme == Scheme::kInt8, Code::kArgument,
               "keep: expected scheme int8, which keeps layers in other types, found ", scheme_name(options_.scheme));
+    VIT_CHECK(options_.pictures == 0 || options_.scheme == Scheme::kInt8, Code::kArgument,
+              "calibration: expected scheme int8, the only one that pictures can help, found ", scheme_name(options_.scheme));
   }
   std::optional<Precision> wish(const std::string& layer) const {
     std::optional<Precision> found;
@@ -96,19 +98,21 @@ class Writer {
   }
   void choose() {
     if (options_.scheme != Scheme::kInt8) return;
-    const bool as_is = options_.keep.empty() && options_.min_cosine == kDefaultMinCosine;
+    const bool as_is = options_.keep.empty() && options_.min_cosine == kDefaultMinCosine && options_.pictures == 0;
     if (as_is && model_->vit_file() != nullptr && model_->vit_file()->policy) {
       policy_ = *model_->vit_file()->policy;
       done_ = linear_;
       return;
     }
     SessionOptions session;
-    session.isa = isa_name(isa_), session.threads = 1;
-    policy_ = Session(model_, session)
-                  .calibrate({.min_cosine = options_.min_cosine,
-                              .wish = [this](const std::string& layer) { return wish(layer); },
-                              .measure = true,
-                              .after_layer = [this] { step(); }});
+    session.isa = isa_name(isa_), session.threads = options_.pictures == 0 ? 1 : options_.threads;
+    CalibrationOptions calibration;
+    calibration.trial.min_cosine = options_.min_cosine;
+    calibration.trial.wish = [this](const std::string& layer) { return wish(layer); };
+    calibration.trial.measure = true;
+    calibration.pictures = options_.pictures, calibration.picture = options_.picture;
+    calibration.after_step = [this] { step(); };
+    policy_ = Session(model_, session).calibrate(calibration);
   }
   LayerChoice choice(const Node& node) const {
     const auto found = policy_.layers.find(node.name);
@@ -230,6 +234,7 @@ class Writer {
       if (rows_.packable(node)) one["panel"] = kernels_.panel(chosen.precision);
       if (options_.scheme == Scheme::kInt8) {
         one["cosine"] = finite(chosen.cosine);
+        if (chosen.pictures > 0) one["calibration_pictures"] = chosen.pictures;
         for (const auto& [key, levels] : kMeasured)
           if (const auto found = chosen.with_levels.find(levels); found != chosen.with_levels.end())
             one[key] = {{"cosine", finite(found->second.cosine)}, {"snr_db", finite(found->second.snr_db)}};
@@ -237,6 +242,7 @@ class Writer {
           one["norm"] = chosen.norm;
           one["moved_channels"] =
               std::count_if(chosen.column_factor.begin(), chosen.column_factor.end(), [](float f) { return f != 1; });
+          if (chosen.alpha > 0) one["alpha"] = chosen.alpha;
         }
         if (chosen.precision != Precision::kInt8)
           one["kept"] = chosen.asked ? kAskedFor : str("int8 cosine below ", options_.min_cosine);

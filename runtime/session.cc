@@ -28,6 +28,8 @@ struct Session::State {
   Executor& executor(Output want, bool pixels);
   std::shared_ptr<const QuantPolicy> policy();
   QuantPolicy calibrate(const CalibrationOptions& calibration);
+  void calibrate_on_seeded(const CalibrationOptions& calibration, const PlanOptions& of_pass, LayerTrials& trials);
+  void calibrate_on_pictures(const CalibrationOptions& calibration, const PlanOptions& of_pass, LayerTrials& trials);
   const float* positions_for(const Plan& plan, const BatchImage& image);
   BatchImage image_of(const Plan& plan, int64_t height, int64_t width) const;
   void run(Executor& executor, Output want);
@@ -59,28 +61,67 @@ std::shared_ptr<const QuantPolicy> Session::State::policy() {
 QuantPolicy Session::calibrate(const CalibrationOptions& options) { return state_->calibrate(options); }
 
 QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
-  const ModelConfig& config = model->config();
   const Graph& graph = model->graph();
-  const bool classifier = graph.output(Output::kLogits) >= 0, pixels = config.channels == 3;
+  const bool classifier = graph.output(Output::kLogits) >= 0;
   // As a tap the features are wanted of all rows, so that the last block is tried on more than the class token.
   const Node& features = graph.nodes()[static_cast<size_t>(graph.output(Output::kFeatures))];
-  const PlanOptions plan_options{
-      .kernels = kernels, .want = classifier ? Output::kLogits : Output::kEmbedding, .pixels = pixels, .taps = {features.name}};
-  CalibratingSteps steps(*model, plan_options, calibration);
-  Executor pass(compile(*model, plan_options, steps), 1, RunHooks{});
+  const PlanOptions of_pass{.kernels = kernels,
+                            .want = classifier ? Output::kLogits : Output::kEmbedding,
+                            .pixels = model->config().channels == 3,
+                            .taps = {features.name}};
+  LayerTrials trials(*model, *kernels, calibration.trial);
+  if (calibration.pictures > 0)
+    calibrate_on_pictures(calibration, of_pass, trials);
+  else
+    calibrate_on_seeded(calibration, of_pass, trials);
+  calibrated = trials.packed();
+  return trials.policy();
+}
+
+void Session::State::calibrate_on_seeded(const CalibrationOptions& calibration, const PlanOptions& of_pass, LayerTrials& trials) {
+  const ModelConfig& config = model->config();
+  CalibratingSteps steps(*model, of_pass, trials, calibration.after_step);
+  Executor pass(compile(*model, of_pass, steps), 1, RunHooks{});
   const SeededInput input(config);
   BatchImage image = image_of(pass.plan(), config.image_height, config.image_width);
   image.run.index = image.run.result_row = 0;
   image.run.positions = positions_for(pass.plan(), image);
   image.run.pixels = input.pixels();
-  if (!pixels) {
+  if (!of_pass.pixels) {
     image.run.planes = input.planes().data();
     image.run.plane_height = config.image_height, image.run.plane_width = config.image_width;
   }
   pass.prepare({image});
   pass.run(*team);
-  calibrated = steps.packed();
-  return steps.policy();
+  steps.finish();
+}
+
+/// First all pictures, through a model with all its float32 weights; then, these freed, all layers.
+void Session::State::calibrate_on_pictures(const CalibrationOptions& calibration, const PlanOptions& of_pass,
+                                           LayerTrials& trials) {
+  VIT_CHECK(of_pass.pixels, Code::kArgument, model->path(), ": expects ", model->config().channels,
+            " channels, and calibration pictures have 3");
+  const auto told = [&] {
+    if (calibration.after_step) calibration.after_step();
+  };
+  CollectingSteps steps(*model, of_pass, calibration.pictures);
+  {
+    Executor pass(compile(*model, of_pass, steps), threads, RunHooks{});
+    for (int64_t i = 0; i < calibration.pictures; ++i, told()) {
+      const Pixels pixels = calibration.picture(i);
+      BatchImage image = image_of(pass.plan(), pixels.height, pixels.width);
+      image.run.index = image.run.result_row = 0;
+      image.run.positions = positions_for(pass.plan(), image);
+      image.run.pixels = pixels.view();
+      steps.begin(i);
+      pass.prepare({image});
+      pass.run(*team);
+    }
+  }
+  for (const auto& layer : steps.layers()) {
+    trials.try_layer(layer->node, layer->rows);
+    told();
+  }
 }
 
 /// The table as it is stored, or interpolated as the container does it; kept for the next image of this grid.

@@ -23,8 +23,7 @@ vit::KeptLayers kept_layers(const std::string& text) {
                    vit::str("keep: expected PATTERN=bf16, PATTERN=f32 or PATTERN=int8, found '", vit::printable(text), "'"));
 }
 
-vit::QuantiseOptions quantise_options(const vit_quantize_options* options) {
-  const vit_quantize_options given = vit::known_fields(options, "vit_quantize_options");
+vit::QuantiseOptions quantise_options(const vit_quantize_options& given) {
   vit::QuantiseOptions out;
   VIT_CHECK(given.scheme >= VIT_SCHEME_INT8 && given.scheme <= VIT_SCHEME_F32, Code::kArgument, "scheme: unknown value ",
             static_cast<int>(given.scheme));
@@ -45,6 +44,40 @@ vit::QuantiseOptions quantise_options(const vit_quantize_options* options) {
   return out;
 }
 
+struct FreeSession {
+  void operator()(vit_session* session) const { vit_session_free(session); }
+};
+using Reader = std::unique_ptr<vit_session, FreeSession>;
+
+/// What reads pictures as inference does.
+Reader open_reader(const vit_model* model, const vit_quantize_options& given) {
+  vit_session_options options = VIT_SESSION_OPTIONS_INIT;
+  options.threads = 1, options.isa = given.isa;
+  vit_session* session = nullptr;
+  const vit_status status = vit_session_create(model, &options, &session);
+  VIT_CHECK(status == VIT_OK, static_cast<Code>(status), vit_last_error());
+  return Reader(session);
+}
+
+/// Of pictures, which `reader` reads when their turn comes.
+void add_calibration(const vit_quantize_options& given, const vit_model* model, Reader& reader, vit::QuantiseOptions* out) {
+  constexpr int kMostThreads = 1024;
+  VIT_CHECK(given.threads >= 0 && given.threads <= kMostThreads, Code::kArgument, "threads: expected 0 to ", kMostThreads,
+            ", found ", given.threads);
+  out->threads = given.threads;
+  if (given.calibration_count == 0) return;
+  vit::require(given.calibration, "calibration");
+  reader = open_reader(model, given);
+  out->pictures = static_cast<int64_t>(given.calibration_count);
+  out->picture = [given, session = reader.get()](int64_t index) {
+    try {
+      return std::move(vit::read_images(*session, {given.calibration + index, 1})[0]);
+    } catch (const vit::Error& error) {
+      throw vit::Error(error.code(), vit::str("calibration[", index, "]: ", error.what()));
+    }
+  };
+}
+
 }  // namespace
 
 vit_status vit_quantize(const vit_model* model, const vit_quantize_options* options, vit_quantized** out) {
@@ -52,7 +85,11 @@ vit_status vit_quantize(const vit_model* model, const vit_quantize_options* opti
   return vit::guarded([&] {
     vit::require(out, "out");
     vit::require(model, "model");
-    *out = new vit_quantized{vit::quantise(model->model, quantise_options(options))};
+    const vit_quantize_options given = vit::known_fields(options, "vit_quantize_options");
+    vit::QuantiseOptions engine = quantise_options(given);
+    Reader reader;
+    add_calibration(given, model, reader, &engine);
+    *out = new vit_quantized{vit::quantise(model->model, engine)};
   });
 }
 

@@ -121,7 +121,7 @@ typedef enum vit_backend {
 /** What the model's layers multiply in; everything between them stays float32. */
 typedef enum vit_precision {
   VIT_PRECISION_MODEL = 0, /**< the model's own: of a .vit file what it was made for, else float32 */
-  VIT_PRECISION_BF16 = 1, /**< weights and activations rounded to bfloat16, sums in float32 */
+  VIT_PRECISION_BF16 = 1,  /**< weights and activations rounded to bfloat16, sums in float32 */
   VIT_PRECISION_INT8 = 2, /**< 8-bit weights, a scale each output channel; activations quantised as they come, a scale each token;
                                layers that lose too much stay in a wider type, see VIT_DESCRIBE_PLAN */
   VIT_PRECISION_AUTO = 3, /**< the fastest of f32 and bf16 on this CPU: bf16 where it multiplies bfloat16, else f32 */
@@ -280,22 +280,29 @@ typedef enum vit_scheme {
 typedef struct vit_quantize_options {
   size_t struct_size;
   vit_scheme scheme;
-  const char* isa;      /**< whose layout and arithmetic the file is made for, as in vit_session_options; it runs on all */
-  double min_cosine;    /**< INT8: layers whose results come less near to float32's stay in bf16 or f32; 0: 0.998 */
+  const char* isa;         /**< whose layout and arithmetic the file is made for, as in vit_session_options; it runs on all */
+  double min_cosine;       /**< INT8: layers whose results come less near to float32's stay in bf16 or f32; 0: 0.998 */
   const char* const* keep; /**< INT8: "PATTERN=bf16", "PATTERN=f32" or "PATTERN=int8" for layers that match (fnmatch) */
   size_t keep_count;
-  /** Called after each layer; nonzero ends the work with VIT_ERROR_ARGUMENT. NULL: none. */
+  /** Called after each layer and each calibration picture; nonzero ends the work with VIT_ERROR_ARGUMENT. NULL: none. */
   int (*progress)(void* user, size_t done, size_t total);
   void* user;
+  /** INT8: pictures that the layers are tried on, instead of one that the library makes up; LayerNorms are then smoothed, too
+   *  (SmoothQuant), where that brings something. They are read one at a time, as a session without options would; one that
+   *  cannot be read fails the call. */
+  const vit_image* calibration;
+  size_t calibration_count;
+  int threads; /**< that run the calibration pictures; 0: the CPUs that the process may use. The file does not depend on it */
 } vit_quantize_options;
 #define VIT_QUANTIZE_OPTIONS_INIT \
-  { sizeof(vit_quantize_options), VIT_SCHEME_INT8, NULL, 0, NULL, 0, NULL, NULL }
+  { sizeof(vit_quantize_options), VIT_SCHEME_INT8, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, 0 }
 
 /** A .vit file in memory. Immutable. */
 typedef struct vit_quantized vit_quantized;
 
 /** Makes a .vit file (docs/vit-format.md) of a model. The same model, options and CPU give the same bytes. `options` may be NULL.
- *  On success *out owns the file; on failure it is NULL. VIT_ERROR_ARGUMENT, VIT_ERROR_UNSUPPORTED, VIT_ERROR_MEMORY. */
+ *  On success *out owns the file; on failure it is NULL. VIT_ERROR_ARGUMENT, VIT_ERROR_UNSUPPORTED, VIT_ERROR_MEMORY; with
+ *  calibration pictures VIT_ERROR_IMAGE, VIT_ERROR_IO. */
 VIT_API vit_status vit_quantize(const vit_model* model, const vit_quantize_options* options, vit_quantized** out);
 /** The file's bytes; they live as long as the handle. */
 VIT_API const void* vit_quantized_data(const vit_quantized* file, size_t* bytes);

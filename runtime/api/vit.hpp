@@ -139,6 +139,8 @@ struct QuantizeOptions {
   double min_cosine = 0;
   std::vector<std::string> keep;
   std::function<bool(std::size_t done, std::size_t total)> progress;  ///< false ends the work; must not throw
+  std::vector<Image> calibration;
+  int threads = 0;
 };
 
 /// A .vit file in memory.
@@ -219,6 +221,11 @@ class Model {
       };
       c.user = const_cast<QuantizeOptions*>(&options);
     }
+    std::vector<vit_image> calibration;
+    for (const Image& one : options.calibration) calibration.push_back(one.c());
+    c.calibration = calibration.data();
+    c.calibration_count = calibration.size();
+    c.threads = options.threads;
     vit_quantized* file = nullptr;
     detail::check(vit_quantize(this->c(), &c, &file));
     return Quantized(file);

@@ -122,6 +122,8 @@ class Reader {
       LayerChoice choice;
       choice.precision = *precision;
       choice.cosine = fields.number("cosine", {-1, 1}, 1);
+      choice.pictures = fields.maybe_integer("calibration_pictures", {1, int64_t{1} << 40}).value_or(0);
+      choice.alpha = fields.number("alpha", {0, 1}, 0);
       choice.asked = fields.text("kept", "") == kAskedFor;
       for (const auto& [key, levels] : kMeasured)
         if (const auto measured = fields.maybe_object(key))

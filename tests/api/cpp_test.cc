@@ -66,6 +66,19 @@ TEST_CASE("the C++ interface makes a .vit file, opens it and replays its golden 
   CHECK(model.session().describe(VIT_DESCRIBE_LAYERS) == "{}");
   CHECK_THROWS_AS(model.verify(), vit::api::Error);
 
+  options = {};
+  options.threads = 2;
+  options.calibration = {image, vit::api::Image::path(vit::sample_photo())};
+  const vit::api::Quantized on_photos = model.quantize(options);
+  const vit::api::Model calibrated("made.vit", {{"model.safetensors", on_photos.data(), on_photos.bytes()}});
+  CHECK(calibrated.session().describe(VIT_DESCRIBE_LAYERS).find("\"calibration_pictures\":2") != std::string::npos);
+  options.calibration.push_back(vit::api::Image::path("none.jpg"));
+  CHECK_THROWS_WITH(model.quantize(options), Catch::Contains("calibration[2]: none.jpg"));
+  options.calibration.pop_back();
+  options.threads = -1;
+  CHECK_THROWS_WITH(model.quantize(options), Catch::Contains("threads"));
+
+  options = {};
   options.progress = [](size_t, size_t) { return false; };
   CHECK_THROWS_AS(model.quantize(options), vit::api::Error);
   options = {};

@@ -60,6 +60,34 @@ TEST_CASE("channels are brought down to the limit by powers of two, and only tho
   CHECK(outlier_factors(std::vector<float>{1, 1, 1, INFINITY, NAN}, 4).empty());
 }
 
+TEST_CASE("smoothing divides the difficulty between activations and weights, by powers of two", "[engine]") {
+  const std::vector<float> ones{1, 1, 1, 1};
+  CHECK(smoothing_factors(std::vector<float>{1, 1, 1, 64}, ones, 0.5f) == std::vector<float>{1, 1, 1, 8});
+  CHECK(smoothing_factors(std::vector<float>{1, 1, 1, 64}, ones, 0.75f) == std::vector<float>{1, 1, 1, 32});  // 2^4.5
+  CHECK(smoothing_factors(std::vector<float>{4, 4, 4, 0.25f}, ones, 0.5f) == std::vector<float>{1, 1, 1, 0.25f});
+  CHECK(smoothing_factors(std::vector<float>{1, 1, 1, 64}, std::vector<float>{1, 1, 1, 16}, 0.5f) ==
+        std::vector<float>{1, 1, 1, 2});
+  CHECK(smoothing_factors(ones, ones, 0.5f).empty());
+  // Channels that are always zero keep 1, and say nothing of the median.
+  CHECK(smoothing_factors(std::vector<float>{0, 0, 2, 2, 32}, std::vector<float>{1, 0, 1, 1, 1}, 0.5f) ==
+        std::vector<float>{1, 1, 1, 1, 4});
+  CHECK(smoothing_factors(std::vector<float>{1, 1, 1, INFINITY, NAN, 1e30f, 1e-30f}, std::vector<float>(7, 1), 1) ==
+        std::vector<float>{1, 1, 1, 1, 1, 65536, 1.0f / 65536});
+  CHECK(smoothing_factors(std::vector<float>{0, 0}, std::vector<float>{1, 1}, 0.5f).empty());
+}
+
+TEST_CASE("powers of two moved from a norm into the weights behind it change no bit of float32", "[engine]") {
+  TinyOptions with = kSizes;
+  with.spread = 5;
+  const TinyModel plain(kSizes), moved(with);
+  CHECK(plain.weight("vit.encoder.layer.0.intermediate.dense.weight") !=
+        moved.weight("vit.encoder.layer.0.intermediate.dense.weight"));
+  for (const Isa isa : usable_isas()) {
+    CAPTURE(isa_name(isa));
+    CHECK(run(moved, Precision::kF32, isa) == run(plain, Precision::kF32, isa));
+  }
+}
+
 TEST_CASE("an outlier behind a norm is moved into the weights, and 8 bits are enough again", "[engine]") {
   TinyOptions with = kSizes;
   with.outlier = 100;

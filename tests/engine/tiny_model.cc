@@ -60,6 +60,13 @@ void enlarge_channels(const TinyOptions& options, const std::string& name, const
   };
   if (has(".layernorm_")) values[kChannel] *= options.outlier;
   if (has(".attention.attention.") || has(".intermediate.")) scale_column(1 / options.outlier);
+  if (options.spread != 0 &&
+      (has(".layernorm_") || ((has(".attention.attention.") || has(".intermediate.")) && shape.rank() == 2)))
+    for (size_t i = 0; i < values.size(); ++i) {
+      const int step =
+          static_cast<int>(i % static_cast<size_t>(options.embed_dim)) * 7 % (2 * options.spread + 1) - options.spread;
+      values[i] = std::ldexp(values[i], has(".layernorm_") ? step : -step);
+    }
   if (has(".intermediate."))
     for (int64_t i = 0, width = shape.rank() == 2 ? shape[1] : 1; i < width; ++i)
       values[static_cast<size_t>(kChannel * width + i)] *= options.hidden_outlier;

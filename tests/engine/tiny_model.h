@@ -15,6 +15,7 @@ struct TinyOptions {
   int64_t embed_dim = 48, num_heads = 2, depth = 3, mlp_dim = 100, patch = 8, image = 32, labels = 7;
   std::string activation = "gelu";
   float outlier = 1;  ///< channel 3 of each block's norms is so many times the rest, and the weights behind it so much smaller
+  int spread = 0;  ///< channels of each block's norms are 2^-spread to 2^spread times as large, the weights behind them smaller
   float hidden_outlier = 1;  ///< the same of hidden channel 3 of each MLP, which no norm stands before
 };
 

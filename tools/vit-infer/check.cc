@@ -8,6 +8,7 @@
 #include <cstring>
 #include <memory>
 #include <new>
+#include <nlohmann/json.hpp>
 
 #include "tools/common/engine.h"
 #include "tools/common/failure.h"
@@ -21,6 +22,13 @@ namespace {
 
 bool is_weights(const std::string& name) {
   return name.ends_with(".safetensors") || name.ends_with(".safetensors.index.json") || name.ends_with(".vit");
+}
+
+/// What the layers of a .vit file were calibrated on, as a remark.
+std::string calibrated(const Model& model) {
+  const auto layers = nlohmann::json::parse(Session(model).describe(VIT_DESCRIBE_LAYERS));
+  if (layers.empty() || !layers.front().contains("calibration_pictures")) return "";
+  return "; calibrated on " + std::to_string(layers.front()["calibration_pictures"].get<int64_t>()) + " pictures";
 }
 
 /// The golden pass of a .vit file on each instruction set that this CPU has, as a remark. Throws Failure(kModel).
@@ -74,7 +82,7 @@ class Check {
       open_session(opened, parse_session_options(arguments_));
       remark = std::to_string(info.num_labels) + " labels, " + std::to_string(info.embed_dim) + " channels, input " +
                std::to_string(info.height) + "x" + std::to_string(info.width);
-      if (arguments_.has("verify")) remark += verified(opened);
+      if (arguments_.has("verify")) remark += calibrated(opened) + verified(opened);
     } catch (const Failure& failure) {
       sentence = failure.what();
       model_refused_ = true;

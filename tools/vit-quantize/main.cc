@@ -2,6 +2,7 @@
 // vit-quantize: a model in, a .vit file out.
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <charconv>
 
 #include "tools/common/engine.h"
@@ -10,6 +11,7 @@
 #include "tools/common/progress.h"
 #include "tools/common/text.h"
 #include "tools/vit-infer/commands.h"
+#include "tools/vit-quantize/calibration.h"
 #include "tools/vit-quantize/report.h"
 
 namespace vit::tool {
@@ -21,12 +23,14 @@ constexpr OptionSpec kOptions[] = {
     {"--scheme", "int8|bf16|f16|f32", "What linear layers are stored in; f16 is computed in f32 [int8]", 1},
     {"--keep", "PATTERN=TYPE", "With int8: layers whose names match, as blocks.0.*, stay in TYPE, bf16 or f32", 1, kRepeated},
     {"--min-cosine", "X", "With int8: layers whose results come less near to float32's stay in bf16 or f32 [0.998]", 1},
+    {"--calibrate", "FOLDER", "With int8: try layers on 32 pictures of this folder, and smooth LayerNorms where it helps", 1,
+     kPerRun},
     {"--evaluate", "FOLDER", "Then compare the file with IN in float32 on images in folders named by label", 1, kPerRun},
     {"--report", "FILE", "Write what is known of each layer as JSON", 1, kPerRun},
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      1},
     {"--isa", kIsaWords, "Instruction set whose layout the file has; it runs on all [the best of this CPU]", 1},
-    {"--threads", "N", "Threads of --evaluate; 0 is the CPUs that this process may use [0]", 1},
+    {"--threads", "N", "Threads of --calibrate and --evaluate; 0 is the CPUs that this process may use [0]", 1},
     {"-q,--quiet", "", "No table, no progress and no remarks", 1},
     {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", 1},
 };
@@ -57,7 +61,7 @@ QuantizeOptions parse_quantize_options(const Arguments& arguments) {
 }
 
 Quantized quantize(const Model& model, QuantizeOptions options, bool quiet) {
-  Progress progress(quiet ? Progress::Shown::kNo : Progress::Shown::kYes, "layers");
+  Progress progress(quiet ? Progress::Shown::kNo : Progress::Shown::kYes, options.calibration.empty() ? "layers" : "steps");
   options.progress = [&](size_t done, size_t total) {
     progress.expect(total);
     progress.step(done, 0);
@@ -70,6 +74,16 @@ Quantized quantize(const Model& model, QuantizeOptions options, bool quiet) {
     const bool asked = error.status() == VIT_ERROR_ARGUMENT || error.status() == VIT_ERROR_UNSUPPORTED;
     throw Failure(asked ? kUsage : kModel, error.what());
   }
+}
+
+CalibrationPictures add_calibration(const Arguments& arguments, const Model& model, QuantizeOptions* options) {
+  if (options->scheme != VIT_SCHEME_INT8)
+    throw Failure(kUsage, "--calibrate: expected --scheme int8, the only one that pictures can help, found " +
+                              arguments.text("scheme", ""));
+  CalibrationPictures read = read_calibration_pictures(arguments.text("calibrate", ""), model, options->isa);
+  for (const Pixels& pixels : read.pixels) options->calibration.push_back(Image::prepared(pixels));
+  options->threads = parse_session_options(arguments).threads;
+  return read;
 }
 
 std::string megabytes(size_t bytes) {
@@ -85,7 +99,7 @@ int run(int argc, char** argv) {
     throw Failure(kUsage, "expected a model and the name of the file to make, IN OUT.vit, found " +
                               std::to_string(arguments->inputs.size()) + " names");
   const std::string &in = arguments->inputs[0], &out = arguments->inputs[1];
-  const QuantizeOptions options = parse_quantize_options(*arguments);
+  QuantizeOptions options = parse_quantize_options(*arguments);
   const bool quiet = arguments->has("quiet");
   Arguments source = *arguments;
   source.options["model"] = {in};
@@ -95,6 +109,8 @@ int run(int argc, char** argv) {
 
   Output file(out, Output::Durable::kYes);
   remember_interrupts();
+  CalibrationPictures calibration;
+  if (arguments->has("calibrate")) calibration = add_calibration(*arguments, model, &options);
   const Quantized made = quantize(model, options, quiet);
   const vit_file in_memory{"model.safetensors", made.data(), made.bytes()};
   const Model result(out, {in_memory});
@@ -112,12 +128,13 @@ int run(int argc, char** argv) {
   if (!quiet) output.write(layers_table(layers));
   output.write(visible(out) + ": " + (counts.empty() ? "" : counts + ", ") + megabytes(made.bytes()) + "\n");
   output.commit();
-  if (!arguments->has("evaluate")) return kDone;
+  const int done = calibration.failed == 0 ? kDone : kSomeFailed;
+  if (!arguments->has("evaluate")) return done;
 
   Arguments evaluation = *arguments;
   evaluation.inputs = {arguments->text("evaluate", "")};
-  for (const char* option : {"report", "evaluate", "keep", "scheme", "min-cosine"}) evaluation.options.erase(option);
-  return evaluate(evaluation, result, model);
+  for (const char* option : {"report", "evaluate", "calibrate", "keep", "scheme", "min-cosine"}) evaluation.options.erase(option);
+  return std::max(done, evaluate(evaluation, result, model));
 }
 
 }  // namespace

@@ -22,7 +22,11 @@ std::string nearness(const Json& layer, const char* key) {
 std::string remark(const Json& layer) {
   if (layer.contains("kept")) return "kept: " + layer["kept"].get<std::string>();
   if (!layer.contains("moved_channels")) return "";
-  return std::to_string(layer["moved_channels"].get<int64_t>()) + " outlier channels moved into the weights";
+  const std::string count = std::to_string(layer["moved_channels"].get<int64_t>());
+  if (!layer.contains("alpha")) return count + " outlier channels moved into the weights";
+  char text[64];
+  std::snprintf(text, sizeof text, " channels smoothed, alpha %.2f", layer["alpha"].get<double>());
+  return count + text;
 }
 
 }  // namespace
@@ -59,6 +63,8 @@ std::string layers_summary(const std::string& layers_json) {
   std::string text;
   for (const char* type : {"int8", "bf16", "f32"})
     if (count[type] != 0) text += (text.empty() ? "" : ", ") + std::to_string(count[type]) + " layers in " + type;
+  if (!layers.empty() && layers.front().contains("calibration_pictures"))
+    text += ", calibrated on " + std::to_string(layers.front()["calibration_pictures"].get<int64_t>()) + " pictures";
   return text;
 }
 
