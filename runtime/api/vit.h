@@ -49,7 +49,8 @@ typedef enum vit_status {
 
 /** "MAJOR.MINOR.PATCH". Static. */
 VIT_API const char* vit_version(void);
-/** CPUs that this process may use, by its affinity and its control group's quota: the threads that a session takes by default. */
+/** Cores that this process may use, by its affinity (CPUs that share a core count once) and the quotas of its control groups: the
+ *  threads that a session takes by default. */
 VIT_API int vit_usable_cpus(void);
 /** What went wrong in the calling thread's last failed call: one sentence, valid until the thread's next call. Never NULL. */
 VIT_API const char* vit_last_error(void);
@@ -121,7 +122,7 @@ typedef enum vit_backend {
 /** What the model's layers multiply in; everything between them stays float32. */
 typedef enum vit_precision {
   VIT_PRECISION_MODEL = 0, /**< the model's own: of a .vit file what it was made for, else float32 */
-  VIT_PRECISION_BF16 = 1, /**< weights and activations rounded to bfloat16, sums in float32 */
+  VIT_PRECISION_BF16 = 1,  /**< weights and activations rounded to bfloat16, sums in float32 */
   VIT_PRECISION_INT8 = 2, /**< 8-bit weights, a scale each output channel; activations quantised as they come, a scale each token;
                                layers that lose too much stay in a wider type, see VIT_DESCRIBE_PLAN */
   VIT_PRECISION_AUTO = 3, /**< the fastest of f32 and bf16 on this CPU: bf16 where it multiplies bfloat16, else f32 */
@@ -159,11 +160,13 @@ typedef struct vit_session_options {
                    cut off, and one call may mix sizes. Excludes height and width */
   vit_probabilities probabilities; /**< of vit_classify() */
   vit_precision precision;         /**< VIT_ERROR_UNSUPPORTED where the backend computes in float32 only */
+  int dct_scale; /**< nonzero: a JPEG of at least twice the size that it is resized to is decoded at 1/2, 1/4 or 1/8, never below
+                      that size: faster, with pixels near to the exact ones but not equal */
 } vit_session_options;
 #define VIT_SESSION_OPTIONS_INIT                                                                                                \
   {                                                                                                                             \
     sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL, \
-        VIT_PRECISION_MODEL                                                                                                     \
+        VIT_PRECISION_MODEL, 0                                                                                                  \
   }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */
@@ -280,8 +283,8 @@ typedef enum vit_scheme {
 typedef struct vit_quantize_options {
   size_t struct_size;
   vit_scheme scheme;
-  const char* isa;      /**< whose layout and arithmetic the file is made for, as in vit_session_options; it runs on all */
-  double min_cosine;    /**< INT8: layers whose results come less near to float32's stay in bf16 or f32; 0: 0.998 */
+  const char* isa;         /**< whose layout and arithmetic the file is made for, as in vit_session_options; it runs on all */
+  double min_cosine;       /**< INT8: layers whose results come less near to float32's stay in bf16 or f32; 0: 0.998 */
   const char* const* keep; /**< INT8: "PATTERN=bf16", "PATTERN=f32" or "PATTERN=int8" for layers that match (fnmatch) */
   size_t keep_count;
   /** Called after each layer; nonzero ends the work with VIT_ERROR_ARGUMENT. NULL: none. */
