@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/image/decode.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/temp_folder.h"
@@ -78,6 +79,9 @@ TEST_CASE("with dct_scale a large JPEG gives other pixels of the same size, and 
   const auto [whole, half] = both(vit_image_path(fixture("photo.jpg").c_str()));
   CHECK(whole.size() == half.size());
   CHECK(whole != half);
+  const Pixels all = read_image(fixture("photo.jpg"));
+  const auto [height, width] = std::pair{static_cast<size_t>(all.height), static_cast<size_t>(all.width)};
+  CHECK(pixels_of(exact.get(), vit_image_pixels(all.data.data(), width, height, 0, VIT_PIXELS_RGB)) == whole);
   const std::string bytes = contents(fixture("photo.jpg"));
   CHECK(pixels_of(near.get(), vit_image_encoded(bytes.data(), bytes.size())) == half);
   for (const std::string& path : {fixture("jpeg_444.jpg"), fixture("png_rgb_8.png"), sample_photo()}) {
