@@ -2,11 +2,7 @@
 #include "ops/core/team.h"
 
 #include <pthread.h>
-#include <sched.h>
 
-#include <algorithm>
-#include <fstream>
-#include <string>
 #include <system_error>
 #include <thread>
 #include <vector>
@@ -111,15 +107,6 @@ class ThreadTeam final : public Team {
 std::atomic<bool> forked{false};
 [[maybe_unused]] const int kWatchForks = pthread_atfork(nullptr, nullptr, [] { forked = true; });
 
-/// CPUs by the control group's quota (version 2); 0 when there is none.
-int quota_cpus() {
-  std::ifstream file("/sys/fs/cgroup/cpu.max");
-  std::string quota;
-  double period = 0;
-  if (!(file >> quota >> period) || quota == "max" || period <= 0) return 0;
-  return std::max(1, static_cast<int>(std::strtod(quota.c_str(), nullptr) / period + 0.5));
-}
-
 }  // namespace
 
 std::unique_ptr<Team> make_team(TeamKind kind, int threads) {
@@ -136,15 +123,6 @@ TeamKind default_team() {
 #else
   return TeamKind::kThreads;
 #endif
-}
-
-int usable_cpus() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  int cpus =
-      sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : static_cast<int>(std::thread::hardware_concurrency());
-  if (const int quota = quota_cpus(); quota > 0) cpus = std::min(cpus, quota);
-  return std::max(cpus, 1);
 }
 
 void Barrier::wait() noexcept {

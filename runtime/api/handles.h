@@ -37,6 +37,7 @@ struct vit_session {
   vit::Recipe recipe;  ///< the model's, with what the session's options changed
   int pillow_order = 12;
   uint64_t max_image_pixels = 0;
+  bool dct_scale = false;
   bool has_taps = false;
   bool sigmoid = false;  ///< whether a label is true by itself
   vit::Session session;

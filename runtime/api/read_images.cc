@@ -43,9 +43,10 @@ Pixels callers_pixels(const vit_image& image, uint64_t max_pixels) {
   return to_rgb(raw, max_pixels);
 }
 
-/// Decoded and upright.
-Pixels decode(const vit_session& session, const vit_image& image, const std::string& name) {
+/// Decoded and upright. With dct_scale `size` is set to what the whole picture is to be resized to.
+Pixels decode(const vit_session& session, const vit_image& image, const std::string& name, std::optional<PixelSize>& size) {
   DecodeOptions options;
+  if (session.dct_scale) options.needed = [&](PixelSize upright) { return *(size = session.recipe.resize.value.apply(upright)); };
   options.max_pixels = session.max_image_pixels;
   options.orientation = session.recipe.orientation.value;
   switch (image.kind) {
@@ -70,7 +71,8 @@ std::vector<Pixels> read_images(vit_session& session, std::span<const vit_image>
     if (image.kind == VIT_IMAGE_PATH) require(image.path, "path");
     const std::string name = image.kind == VIT_IMAGE_PATH ? std::string(image.path) : str("image ", i);
     const auto start = Clock::now();
-    Pixels upright = decode(session, image, name);
+    options.size.reset();
+    Pixels upright = decode(session, image, name, options.size);
     const auto decoded = Clock::now();
     ++session.stages.images;
     session.stages.decode_us += microseconds(decoded - start);

@@ -111,6 +111,7 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
                            std::move(recipe),
                            given.pillow_order == 13 ? 13 : 12,
                            given.max_image_pixels != 0 ? given.max_image_pixels : kDefaultImagePixels,
+                           given.dct_scale != 0,
                            given.tap_count != 0,
                            sigmoid,
                            vit::Session(model->model, engine),
@@ -119,7 +120,13 @@ vit_status vit_session_create(const vit_model* model, const vit_session_options*
   });
 }
 
-int vit_usable_cpus(void) { return vit::usable_cpus(); }
+int vit_usable_cpus(void) {
+  try {
+    return vit::usable_cpus();
+  } catch (...) {  // out of memory
+    return 1;
+  }
+}
 
 vit_precision vit_session_auto_precision(const vit_session* session) {
   if (session == nullptr) return VIT_PRECISION_F32;

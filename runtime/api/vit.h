@@ -49,7 +49,8 @@ typedef enum vit_status {
 
 /** "MAJOR.MINOR.PATCH". Static. */
 VIT_API const char* vit_version(void);
-/** CPUs that this process may use, by its affinity and its control group's quota: the threads that a session takes by default. */
+/** Cores that this process may use, by its affinity (CPUs that share a core count once) and the quotas of its control groups: the
+ *  threads that a session takes by default. */
 VIT_API int vit_usable_cpus(void);
 /** What went wrong in the calling thread's last failed call: one sentence, valid until the thread's next call. Never NULL. */
 VIT_API const char* vit_last_error(void);
@@ -159,11 +160,13 @@ typedef struct vit_session_options {
                    cut off, and one call may mix sizes. Excludes height and width */
   vit_probabilities probabilities; /**< of vit_classify() */
   vit_precision precision;         /**< VIT_ERROR_UNSUPPORTED where the backend computes in float32 only */
+  int dct_scale; /**< nonzero: a JPEG of at least twice the size that it is resized to is decoded at 1/2, 1/4 or 1/8, never below
+                      that size: faster, with pixels near to the exact ones but not equal */
 } vit_session_options;
 #define VIT_SESSION_OPTIONS_INIT                                                                                                \
   {                                                                                                                             \
     sizeof(vit_session_options), 0, VIT_BACKEND_OWN, NULL, 0, 0, VIT_EXIF_RECIPE, 0, NULL, 0, 0, 0, 0, VIT_PROBABILITIES_MODEL, \
-        VIT_PRECISION_MODEL                                                                                                     \
+        VIT_PRECISION_MODEL, 0                                                                                                  \
   }
 
 /** `options` may be NULL. On success *out owns the session. On failure *out is NULL. */

@@ -130,6 +130,7 @@ struct Options {
   bool native = false;
   vit_probabilities probabilities = VIT_PROBABILITIES_MODEL;
   vit_precision precision = VIT_PRECISION_MODEL;
+  bool dct_scale = false;
 };
 
 /// vit_quantize_options with owning strings; the fields mean the same.
@@ -270,6 +271,7 @@ class Session {
     c.profile = options.profile ? 1 : 0;
     c.probabilities = options.probabilities;
     c.precision = options.precision;
+    c.dct_scale = options.dct_scale ? 1 : 0;
     vit_session* session = nullptr;
     detail::check(vit_session_create(model.c(), &c, &session));
     handle_.reset(session);

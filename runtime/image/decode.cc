@@ -109,7 +109,7 @@ Pixels decode_or_refuse(const DecodeJob& job) {
 
 }  // namespace
 
-Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height) {
+void check_size(const DecodeJob& job, uint64_t width, uint64_t height) {
   uint64_t count = 0, bytes = 0;
   VIT_CHECK(width > 0 && height > 0, Code::kImage, job.name, ": expected a picture of at least 1x1 pixels, found ", width, "x",
             height);
@@ -117,6 +117,10 @@ Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height) {
             " pixels, the header says ", width, "x", height);
   VIT_CHECK(mul_ok(width, height, &count) && mul_ok(count, 3, &bytes) && bytes <= INT64_MAX && count <= job.max_pixels,
             Code::kImage, job.name, ": expected at most ", job.max_pixels, " pixels, the header says ", width, "x", height);
+}
+
+Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height) {
+  check_size(job, width, height);
   return Pixels(static_cast<int64_t>(height), static_cast<int64_t>(width));
 }
 
@@ -130,9 +134,14 @@ void fail_damaged(const DecodeJob& job, const char* format, const std::string& w
 }
 
 Pixels decode_image(Bytes file, const std::string& name, const DecodeOptions& options) {
-  Pixels pixels = decode_or_refuse({file, name, options.max_pixels, options.max_side});
-  if (options.orientation == Orientation::kIgnore) return pixels;
-  return apply_orientation(std::move(pixels), read_orientation(file));
+  const int orientation = options.orientation == Orientation::kIgnore ? 1 : read_orientation(file);
+  DecodeJob job{file, name, options.max_pixels, options.max_side};
+  if (options.needed)
+    job.needed = [&](PixelSize stored) {
+      const auto turned = [&](PixelSize size) { return orientation > 4 ? PixelSize{size.width, size.height} : size; };
+      return turned(options.needed(turned(stored)));
+    };
+  return apply_orientation(decode_or_refuse(job), orientation);
 }
 
 Pixels read_image(const std::string& path, const DecodeOptions& options) {

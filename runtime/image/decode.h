@@ -2,6 +2,7 @@
 // Image files to 8-bit RGB, with the pixels that Pillow gives.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "ops/core/file.h"
@@ -18,6 +19,10 @@ struct DecodeOptions {
   uint64_t max_side = 1'000'000;
   uint64_t max_file_bytes = uint64_t{256} << 20;
   Orientation orientation = Orientation::kApply;
+  /// What will be made of an upright picture of this size. Set: a JPEG is decoded at 1/2, 1/4 or 1/8, the smallest of them at
+  /// which neither side is below the answer, as Pillow's Image.draft() does. Its pixels are other ones than the resize would make
+  /// of all.
+  std::function<PixelSize(PixelSize upright)> needed = {};
 };
 
 /// Decodes JPEG, PNG, WebP, BMP, PNM or TGA, told apart by content. `name` starts the sentence of an Error(kImage): other and

@@ -78,7 +78,7 @@ void set_up(Jpeg& jpeg, Bytes file) {
   jpeg.progress.progress_monitor = count_scans;
 }
 
-// The two functions with setjmp() hold nothing that has a destructor.
+// The functions with setjmp() hold nothing that has a destructor.
 
 Outcome read_header(Jpeg& jpeg) {
   if (setjmp(jpeg.escape)) return Outcome::kFailed;
@@ -89,6 +89,15 @@ Outcome read_header(Jpeg& jpeg) {
   do status = jpeg_read_header(&jpeg.info, FALSE);
   while (status == JPEG_HEADER_TABLES_ONLY);
   return status == JPEG_HEADER_OK ? Outcome::kDone : Outcome::kTruncated;
+}
+
+/// Has libjpeg decode 1 pixel of each `denominator` squared, by an inverse DCT of fewer frequencies, and tell the size of that.
+Outcome scale_down(Jpeg& jpeg, unsigned denominator) {
+  if (setjmp(jpeg.escape)) return Outcome::kFailed;
+  jpeg.info.scale_num = 1;
+  jpeg.info.scale_denom = denominator;
+  jpeg_calc_output_dimensions(&jpeg.info);
+  return Outcome::kDone;
 }
 
 /// rows: `height` rows of `row_bytes`; or one row that is handed to `finish` each time.
@@ -103,6 +112,16 @@ Outcome read_rows(Jpeg& jpeg, uint8_t* rows, size_t row_bytes, uint8_t* line, vo
   }
   jpeg_finish_decompress(&jpeg.info);  // a missing end marker does not matter once all rows are there
   return Outcome::kDone;
+}
+
+/// The largest of 8, 4, 2 and 1 by which the picture may be divided.
+unsigned denominator_for(const DecodeJob& job, PixelSize stored) {
+  if (!job.needed) return 1;
+  const PixelSize needed = job.needed(stored);
+  unsigned denominator = 8;
+  while (denominator > 1 && (stored.height < denominator * needed.height || stored.width < denominator * needed.width))
+    denominator /= 2;
+  return denominator;
 }
 
 void keep_rgb(const uint8_t*, uint8_t*, int64_t) {}
@@ -147,8 +166,11 @@ Pixels decode_jpeg(const DecodeJob& job) {
             ": expected a JPEG of 1, 3 or 4 components, found ", components);
   VIT_CHECK(jpeg.info.data_precision == 8, Code::kImage, job.name, ": expected a JPEG of 8 bits a sample, found ",
             jpeg.info.data_precision);
-  Pixels pixels = allocate_pixels(job, jpeg.info.image_width, jpeg.info.image_height);
+  check_size(job, jpeg.info.image_width, jpeg.info.image_height);
   jpeg.info.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+  const unsigned denominator = denominator_for(job, {jpeg.info.image_height, jpeg.info.image_width});
+  if (const Outcome outcome = scale_down(jpeg, denominator); outcome != Outcome::kDone) fail(jpeg, outcome, job);
+  Pixels pixels(jpeg.info.output_height, jpeg.info.output_width);
   std::vector<uint8_t> line(components == 4 ? static_cast<size_t>(pixels.width) * 4 : 0);
 
   const auto finish = components == 1 ? spread_gray : components == 3 ? keep_rgb : cmyk_to_rgb;

@@ -2,11 +2,13 @@
 // What decode.cc calls: one decoder per library. Each is the only file that includes its library's header.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "ops/core/error.h"
 #include "ops/core/file.h"
 #include "runtime/image/pixels.h"
+#include "runtime/image/recipe.h"
 
 namespace vit {
 
@@ -14,6 +16,8 @@ struct DecodeJob {
   Bytes file;
   std::string name;  ///< for sentences
   uint64_t max_pixels = 0, max_side = 0;
+  /// Sides that suffice for a picture stored with these sides; empty: all that there are.
+  std::function<PixelSize(PixelSize stored)> needed = {};
 };
 
 Pixels decode_jpeg(const DecodeJob& job);
@@ -26,7 +30,9 @@ Pixels decode_tga(const DecodeJob& job);
 /// Whether a file without a signature has the header of a TGA image.
 bool looks_like_tga(Bytes file);
 
-/// Room for a picture whose header says width x height. Throws Error(kImage) when a side is 0 or a limit is passed.
+/// Throws Error(kImage) when a side that the header says is 0 or passes a limit.
+void check_size(const DecodeJob& job, uint64_t width, uint64_t height);
+/// Room for a picture whose header says width x height, once checked.
 Pixels allocate_pixels(const DecodeJob& job, uint64_t width, uint64_t height);
 
 /// Throws Error(kImage): "NAME: truncated JPEG: expected ..., the file ends after N bytes".

@@ -63,7 +63,7 @@ Pixels preprocess(const PixelView& image, const Recipe& recipe, const Preprocess
             ": expected a picture of at least 1x1 pixels, found ", image.width, "x", image.height);
   ResizeJob job;
   job.image = image;
-  job.size = recipe.resize.value.apply({image.height, image.width});
+  job.size = options.size.value_or(recipe.resize.value.apply({image.height, image.width}));
   job.filter = recipe.filter.value;
   job.resampler = recipe.resampler.value;
   job.order = options.order;

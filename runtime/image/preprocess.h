@@ -2,6 +2,7 @@
 // From a picture to the 8-bit pixels that a model's recipe asks for.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "runtime/image/decode.h"
@@ -13,6 +14,9 @@ namespace vit {
 
 struct PreprocessOptions {
   PillowOrder order = PillowOrder::kClassic;
+  /// What the whole picture is resized to; nothing: what the recipe makes of its size. For a picture that was decoded at a
+  /// fraction.
+  std::optional<PixelSize> size = {};
   /// Of the result, whose size depends on the picture in recipes without crop.
   uint64_t max_output_pixels = uint64_t{kMaxRecipeSide} * kMaxRecipeSide;
 };

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "runtime/image/decode.h"
 #include "tests/api/models.h"
 #include "tests/catch.h"
 #include "tests/temp_folder.h"
@@ -61,6 +62,31 @@ TEST_CASE("a path, the file's bytes and its pixels in any layout are the same im
       const std::vector<uint8_t> other = laid_out(rgb, width, height, format, stride);
       CHECK(logits_of(session.get(), vit_image_pixels(other.data(), width, height, stride, format)) == expected);
     }
+  }
+}
+
+TEST_CASE("with dct_scale a large JPEG gives other pixels of the same size, and nothing else changes", "[api]") {
+  const ModelHandle model = open_demonstration();
+  vit_session_options options = VIT_SESSION_OPTIONS_INIT;
+  const SessionHandle exact = make_session(model.get(), &options);
+  options.dct_scale = 1;
+  const SessionHandle near = make_session(model.get(), &options);
+  const auto fixture = [](const char* name) { return std::string(VIT_SOURCE_DIR) + "/tests/fixtures/images/" + name; };
+  const auto both = [&](const vit_image& image) {
+    return std::pair{pixels_of(exact.get(), image), pixels_of(near.get(), image)};
+  };
+  // 91 x 120 to 32 x 32: at a half. 23 x 37, and PNG: as it is.
+  const auto [whole, half] = both(vit_image_path(fixture("photo.jpg").c_str()));
+  CHECK(whole.size() == half.size());
+  CHECK(whole != half);
+  const Pixels all = read_image(fixture("photo.jpg"));
+  const auto [height, width] = std::pair{static_cast<size_t>(all.height), static_cast<size_t>(all.width)};
+  CHECK(pixels_of(exact.get(), vit_image_pixels(all.data.data(), width, height, 0, VIT_PIXELS_RGB)) == whole);
+  const std::string bytes = contents(fixture("photo.jpg"));
+  CHECK(pixels_of(near.get(), vit_image_encoded(bytes.data(), bytes.size())) == half);
+  for (const std::string& path : {fixture("jpeg_444.jpg"), fixture("png_rgb_8.png"), sample_photo()}) {
+    const auto [a, b] = both(vit_image_path(path.c_str()));
+    CHECK(a == b);
   }
 }
 

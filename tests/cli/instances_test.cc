@@ -9,6 +9,8 @@
 #include "tests/catch.h"
 #include "tests/cli/process.h"
 #include "tests/temp_folder.h"
+#include "tools/common/failure.h"
+#include "tools/vit-infer/instances.h"
 
 using namespace vit;
 
@@ -42,14 +44,45 @@ TEST_CASE("results and sentences are the same for any number of instances", "[cl
     const ProcessResult one = infer(joined(command, joined({"-q", "--instances", "1"}, paths)));
     CHECK(one.status == 1);
     CHECK(lines_of(one.err).size() == 2);
-    for (const Words& how :
-         std::vector<Words>{{"--instances", "2"}, {"--instances", "5", "--threads", "7"}, {"--threads", "3"}}) {
+    for (const Words& how : std::vector<Words>{{"--latency"},
+                                               {"--throughput", "--threads", "4"},
+                                               {"--instances", "2"},
+                                               {"--instances", "5", "--threads", "7"},
+                                               {"--threads", "3"}}) {
       CAPTURE(command, how);
       const ProcessResult many = infer(joined(command, joined({"-q"}, joined(how, paths))));
       CHECK(many.status == one.status);
       CHECK(many.out == one.out);
       CHECK(many.err == one.err);
     }
+  }
+}
+
+TEST_CASE("--latency, --throughput and --instances say how many sessions there are; the command line goes before settings",
+          "[cli]") {
+  const auto chosen = [](const Words& given, const Words& settings, bool many) {
+    tool::Arguments arguments;
+    for (const Words& from : {given, settings})
+      for (const std::string& name : from) arguments.options[name] = {name == "instances" ? "3" : ""};
+    for (const std::string& name : settings) arguments.origins[name] = "a file";
+    arguments.options["threads"] = {"6"};
+    const tool::Instances instances = tool::choose_instances(arguments, 1, 2, [&](size_t) { return many; });
+    return std::pair{instances.count, instances.threads};
+  };
+  using Chosen = std::pair<size_t, int>;
+  for (const bool many : {false, true}) {
+    CHECK(chosen({}, {}, many) == (many ? Chosen{6, 1} : Chosen{1, 6}));
+    CHECK(chosen({"latency"}, {}, many) == Chosen{1, 6});
+    CHECK(chosen({}, {"latency"}, many) == Chosen{1, 6});
+    CHECK(chosen({"throughput"}, {}, many) == Chosen{6, 1});
+    CHECK(chosen({"instances"}, {}, many) == Chosen{3, 2});
+    CHECK(chosen({"latency"}, {"throughput"}, many) == Chosen{1, 6});
+    CHECK(chosen({"throughput"}, {"instances", "latency"}, many) == Chosen{6, 1});
+    CHECK(chosen({"instances"}, {"latency"}, many) == Chosen{3, 2});
+  }
+  for (const Words& both : std::vector<Words>{{"latency", "throughput"}, {"throughput", "instances"}, {"instances", "latency"}}) {
+    CHECK_THROWS_AS(chosen(both, {}, true), tool::Failure);
+    CHECK_THROWS_AS(chosen({}, both, true), tool::Failure);
   }
 }
 

@@ -53,6 +53,7 @@ TEST_CASE("a command line that makes no sense ends with 2 and a sentence", "[cli
   check_refused({"--exif", "maybe", photo}, 2, "maybe");
   check_refused({"--pillow-order", "11", photo}, 2, "11");
   check_refused({"--max-pixels", "0", photo}, 2, "--max-pixels");
+  check_refused({"--latency", "--throughput", photo}, 2, "--throughput: expected no --latency beside it");
   check_refused({"--tap", "pixels", photo}, 2, "NODE=FILE");
   check_refused({"--tap", "nothing=/tmp/x.npy", photo}, 2, "nothing");
   check_refused({"embed", "--top-k", "3", photo}, 2, "--top-k");

@@ -10,6 +10,7 @@ Lines of a manifest; a CRC is zlib's CRC-32 of the RGB bytes, and the last field
     decode FILE HEIGHT WIDTH CRC FIRST               orientation applied
     stored FILE HEIGHT WIDTH CRC FIRST               orientation ignored
     resize SEED H W FILTER NEW_H NEW_W CRC FIRST     source: the generator picture() below
+    draft FILE NEED_H NEED_W HEIGHT WIDTH CRC FIRST  a JPEG decoded at a fraction that is no smaller than NEED; orientation applied
     pixels FILE HEIGHT WIDTH CRC FIRST JSON          the whole recipe of a preprocessor_config.json, in one word
 """
 import io
@@ -252,6 +253,18 @@ def file_lines(name, data):
         yield f"{word} {name} {described(image.convert('RGB').tobytes(), image.height, image.width)}"
 
 
+def draft_lines(name, data):
+    """At each of the fractions, and where what is needed is just too large for one."""
+    width, height = ImageOps.exif_transpose(Image.open(io.BytesIO(data))).size
+    for by in (1, 2, 3, 4, 7, 8):
+        need = max(1, height // by), max(1, width // by)
+        image = Image.open(io.BytesIO(data))
+        turned = image.getexif().get(0x0112, 1) > 4
+        image.draft(None, need if turned else need[::-1])
+        image = ImageOps.exif_transpose(image)
+        yield f"draft {name} {need[0]} {need[1]} {described(image.convert('RGB').tobytes(), image.height, image.width)}"
+
+
 def recipe_lines():
     from transformers.image_utils import load_image
     from transformers.models.bit.image_processing_pil_bit import BitImageProcessorPil
@@ -284,6 +297,7 @@ def main():
     for name, data in [*jpeg_files(), *png_files(), *other_files()]:
         (OUT / name).write_bytes(data)
         lines += file_lines(name, data)
+        lines += draft_lines(name, data) if name.endswith("jpg") else []
     (OUT / "png_long_stream.png").write_bytes(long_stream())  # no line: Pillow unpacks it all
     lines += [*resize_lines(), *recipe_lines()]
     (OUT / "manifest.txt").write_text("\n".join(lines) + "\n")

@@ -34,6 +34,7 @@ std::vector<uint8_t> mutated(std::vector<uint8_t> file, Random& random) {
 TEST_CASE("a thousand damaged images of each format decode or are refused", "[image]") {
   std::vector<std::pair<std::string, std::vector<uint8_t>>> files;
   for (const GoldenLine& line : golden_lines("manifest.txt", "stored")) files.emplace_back(line.file, fixture(line.file));
+  const auto tiny = [](PixelSize) { return PixelSize{3, 3}; };
   for (const char* ending : {".jpg", ".png", ".webp", ".bmp", ".tga", "m"}) {  // "m": .pgm and .ppm
     std::vector<const std::pair<std::string, std::vector<uint8_t>>*> some;
     for (const auto& file : files)
@@ -48,6 +49,7 @@ TEST_CASE("a thousand damaged images of each format decode or are refused", "[im
       const std::vector<uint8_t> file = mutated(original, random);
       CAPTURE(name, n);
       try {
+        options.needed = n % 2 == 0 ? std::function<PixelSize(PixelSize)>{} : tiny;
         const Pixels pixels = decode_image(file, "x", options);
         uint64_t sum = 0;  // reads every pixel, for sanitizers that know uninitialised memory
         for (const uint8_t byte : pixels.data) sum += byte;

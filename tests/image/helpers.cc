@@ -87,6 +87,7 @@ std::vector<GoldenLine> golden_lines(const std::string& manifest, const std::str
       line.filter = filter_of(filter);
     } else {
       in >> line.file;
+      if (word == "draft") in >> line.from_height >> line.from_width;
     }
     in >> line.height >> line.width >> std::hex >> line.crc >> line.first >> line.json;
     lines.push_back(line);

@@ -22,9 +22,9 @@ std::vector<uint8_t> fixture(const std::string& name);
 
 /// One line of a manifest, as make_pillow.py describes it.
 struct GoldenLine {
-  std::string word, file;  ///< decode, stored, resize or pixels; a file but for resize
-  uint32_t seed = 0;       // resize
-  int64_t from_height = 0, from_width = 0;
+  std::string word, file;                   ///< decode, stored, resize, draft or pixels; a file but for resize
+  uint32_t seed = 0;                        // resize
+  int64_t from_height = 0, from_width = 0;  ///< draft: what is needed
   Filter filter = Filter::kNearest;
   int64_t height = 0, width = 0;  ///< of the result
   uint32_t crc = 0;

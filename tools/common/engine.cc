@@ -63,6 +63,7 @@ Options parse_session_options(const Arguments& arguments) {
   options.probabilities = kind == "softmax"   ? VIT_PROBABILITIES_SOFTMAX
                           : kind == "sigmoid" ? VIT_PROBABILITIES_SIGMOID
                                               : VIT_PROBABILITIES_MODEL;
+  options.dct_scale = arguments.has("dct-scale");
   options.max_image_pixels = arguments.whole("max-pixels", 1, UINT64_MAX, 0);
   return options;
 }

@@ -17,7 +17,8 @@ struct Size {
 /// {0, 0} where the option is absent. Throws Failure(kUsage).
 Size parse_size(const Arguments& arguments);
 
-/// The options --threads --backend --isa --precision --size --exif --pillow-order --max-pixels, checked. Throws Failure(kUsage).
+/// The options --threads --backend --isa --precision --size --exif --pillow-order --dct-scale --max-pixels, checked. Throws
+/// Failure(kUsage).
 Options parse_session_options(const Arguments& arguments);
 
 /// The model of --model, or the demonstration model; --arch names the architecture of weights without a configuration.

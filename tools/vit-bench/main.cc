@@ -18,6 +18,7 @@ constexpr OptionSpec kOptions[] = {
     {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", 1},
     {"--isa", kIsaWords, "Instruction set [the best of this CPU]", 1},
     {"--precision", kPrecisionWords, kPrecisionHelp, 1},
+    {"--dct-scale", "", "Decode large JPEGs at 1/2, 1/4 or 1/8, as in vit-infer", 1},
     {"--grid", "SIZE/PATCH,...", "With --arch: measure it untrained at each of these sizes, as 256/16,384/32,512/16", 1, kPerRun},
     {"--kernels", "", "Check and time the kernels, and steps against oneDNN and at awkward sizes, on one thread", 1, kPerRun},
     {"--trace", "FILE", "Write when each thread did which step, three runs of them, as Chrome trace events for Perfetto", 1,

@@ -11,6 +11,7 @@
 #include "tools/common/text.h"
 #include "tools/vit-infer/commands.h"
 #include "tools/vit-infer/image_run.h"
+#include "tools/vit-infer/instances.h"
 #include "tools/vit-infer/label_folders.h"
 #include "tools/vit-infer/labels.h"
 #include "tools/vit-infer/scores.h"
@@ -167,7 +168,7 @@ int evaluate(const Arguments& arguments, const Model& model, const Model& exact_
   LabelFolders folders(arguments.inputs[0], LabelNames(labels), unknown, arguments.has("recursive"));
   const std::string precision = precision_name(arguments, model);
   // Folders of labels hold many images.
-  const Instances instances = choose_instances(arguments, limits, [](size_t) { return true; });
+  const Instances instances = choose_instances(arguments, limits.batch, vit_usable_cpus(), [](size_t) { return true; });
   options.threads = instances.threads;
   Options exact = options;
   exact.precision = VIT_PRECISION_F32;

@@ -73,16 +73,6 @@ void tell_about_model(const Arguments& arguments, const vit_model_info& model, c
              " pixels; its positions are interpolated");
 }
 
-Instances choose_instances(const Arguments& arguments, const ImageLimits& limits, const std::function<bool(size_t)>& many) {
-  constexpr size_t kMost = 1024;
-  const size_t given = arguments.whole("threads", 0, kMost, 0);
-  const size_t threads = given != 0 ? given : static_cast<size_t>(vit_usable_cpus());
-  size_t count = arguments.whole("instances", 1, kMost, 0);
-  // With fewer images than two for each thread, the last ones would leave threads without work for too long.
-  if (count == 0) count = threads > 1 && many(2 * threads * limits.batch) ? threads : 1;
-  return {count, static_cast<int>(std::max<size_t>(1, threads / count))};
-}
-
 ImageRun::ImageRun(const ImageLimits& limits, Answerers answerers, Progress::Shown shown)
     : limits_(limits), answerers_(std::move(answerers)), progress_(limits.quiet ? Progress::Shown::kNo : shown) {}
 

@@ -52,15 +52,6 @@ class Answerer {
 };
 using Answerers = std::vector<std::unique_ptr<Answerer>>;
 
-/// How many sessions a run over images has, and how many threads each: where there are many images each thread has a session of
-/// its own, reads its own images and waits for nobody; few images share all threads. --instances says it otherwise.
-struct Instances {
-  size_t count = 1;
-  int threads = 0;
-};
-/// `many`: whether there are at least so many images; it may read ahead. Throws Failure(kUsage).
-Instances choose_instances(const Arguments& arguments, const ImageLimits& limits, const std::function<bool(size_t)>& many);
-
 /// What every command over images does with them; a command says how they are answered and written.
 class ImageRun {
  public:

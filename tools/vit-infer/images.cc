@@ -9,6 +9,7 @@
 #include "tools/vit-infer/commands.h"
 #include "tools/vit-infer/image_run.h"
 #include "tools/vit-infer/inputs.h"
+#include "tools/vit-infer/instances.h"
 #include "tools/vit-infer/labels.h"
 #include "tools/vit-infer/taps.h"
 #include "tools/vit-infer/writers.h"
@@ -109,8 +110,8 @@ int run_images(const Arguments& arguments) {
   if (request.task == Task::kClassify && info.num_labels == 0)
     throw Failure(kUsage, arguments.text("model", "") + ": this model has no classifier; `vit-infer embed` gives its embeddings");
   if (arguments.has("labels")) request.labels = read_labels(arguments.text("labels", ""), info.num_labels);
-  const Instances instances =
-      choose_instances(arguments, limits, [&](size_t n) { return !taps.wants_any() && inputs.at_least(n); });
+  const Instances instances = choose_instances(arguments, limits.batch, vit_usable_cpus(),
+                                               [&](size_t n) { return !taps.wants_any() && inputs.at_least(n); });
   options.threads = instances.threads;
   Answerers answerers;
   for (size_t i = 0; i < instances.count; ++i)

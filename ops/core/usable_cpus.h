@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// How usable_cpus() of team.h counts.
+#pragma once
+
+#include <string>
+#include <vector>
+
+namespace vit {
+
+/// Where the answer is read from.
+struct CpuSources {
+  std::string root;       ///< stands before /proc and /sys
+  std::vector<int> cpus;  ///< numbers of those that the process may run on
+};
+/// This process's own.
+CpuSources cpu_sources();
+
+/// Cores of the affinity mask (CPUs that share one have its arithmetic units in common, so they count once), cut by the quotas of
+/// the control groups that the process is in (versions 1 and 2), rounded; at least 1. What cannot be read or makes no sense is
+/// passed over.
+int usable_cpus(const CpuSources& sources);
+
+}  // namespace vit
