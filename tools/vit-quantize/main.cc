@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
   if (!arguments) return kDone;
   if (arguments->inputs.size() != 2)
     throw Failure(kUsage, "expected a model and the name of the file to make, IN OUT.vit, found " +
-                              std::to_string(arguments->inputs.size()) + " names");
+                              std::to_string(arguments->inputs.size()) + (arguments->inputs.size() == 1 ? " name" : " names"));
   const std::string &in = arguments->inputs[0], &out = arguments->inputs[1];
   const QuantizeOptions options = parse_quantize_options(*arguments);
   const bool quiet = arguments->has("quiet");
