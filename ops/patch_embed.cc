@@ -1,11 +1,38 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/patch_embed.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
 
 #include "ops/operands.h"
 
 namespace vit {
+namespace {
+
+/// Rows and columns of a patch that lie in the image.
+struct Inside {
+  int64_t rows, columns;
+  Inside(const ImageRun& run, const TokenInfo& patch)
+      : rows(std::min<int64_t>(patch.height, (run.planes ? run.plane_height : run.pixels.height) - patch.y)),
+        columns(std::min<int64_t>(patch.width, (run.planes ? run.plane_width : run.pixels.width) - patch.x)) {}
+  bool all_of(const TokenInfo& patch) const { return rows == patch.height && columns == patch.width; }
+};
+
+/// A patch at the right or the bottom, completed by `zero_pixel`.
+template <class T>
+void gather_part(const PixelView& pixels, const TokenInfo& patch, const Inside& inside, const std::array<T, 3>& zero_pixel,
+                 T* to) {
+  const uint8_t* from = pixels.data + patch.y * pixels.stride_bytes + patch.x * 3;
+  for (int64_t ky = 0; ky < patch.height; ++ky, from += pixels.stride_bytes)
+    for (int64_t kx = 0; kx < patch.width; ++kx)
+      for (size_t c = 0; c < 3; ++c)
+        *to++ = ky < inside.rows && kx < inside.columns ? static_cast<T>(from[3 * kx + static_cast<int64_t>(c)]) : zero_pixel[c];
+}
+
+uint8_t to_byte(float pixel) { return static_cast<uint8_t>(std::lround(std::clamp(pixel, 0.0f, 255.0f))); }
+
+}  // namespace
 
 /// What a row holds before the projection is added: the prefix token, or the patch's position.
 void PatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) const {
@@ -36,17 +63,20 @@ void PatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) const {
 void PatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to) const {
   const ImageRun& run = pass.images[image];
   const TokenInfo& cell = pass.tokens[work.stage][row];
+  const Inside inside(run, cell);
   if (run.planes == nullptr) {
+    if (!inside.all_of(cell)) return gather_part(run.pixels, cell, inside, zero_pixel, to);
     const int64_t stride = run.pixels.stride_bytes;
     kernels->gather_patch(run.pixels.data + cell.y * stride + cell.x * 3, stride, patch_height, 3 * patch_width, to);
     return;
   }
-  const size_t bytes = static_cast<size_t>(patch_width) * sizeof(float);
   for (int64_t c = 0; c < image_channels; ++c)
     for (int64_t ky = 0; ky < patch_height; ++ky, to += patch_width) {
       const float* from = run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x;
       __builtin_prefetch(from + 2 * patch_width);  // so many short runs are no stream that a CPU would recognise
-      std::memcpy(to, from, bytes);
+      const int64_t columns = ky < inside.rows ? inside.columns : 0;
+      std::memcpy(to, from, static_cast<size_t>(columns) * sizeof(float));
+      std::fill(to + columns, to + patch_width, 0.0f);
     }
 }
 
@@ -61,8 +91,13 @@ void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Pre
   const TokenInfo& cell = pass.tokens[work.stage][row];
   const size_t run = static_cast<size_t>(3 * patch_width);
   auto* bytes = reinterpret_cast<uint8_t*>(to);
-  const uint8_t* from = pixels.data + cell.y * pixels.stride_bytes + cell.x * 3;
-  for (int64_t ky = 0; ky < patch_height; ++ky, from += pixels.stride_bytes, bytes += run) std::memcpy(bytes, from, run);
+  if (const Inside inside(pass.images[image], cell); inside.all_of(cell)) {
+    const uint8_t* from = pixels.data + cell.y * pixels.stride_bytes + cell.x * 3;
+    for (int64_t ky = 0; ky < patch_height; ++ky, from += pixels.stride_bytes, bytes += run) std::memcpy(bytes, from, run);
+  } else {
+    gather_part(pixels, cell, inside, {to_byte(zero_pixel[0]), to_byte(zero_pixel[1]), to_byte(zero_pixel[2])}, bytes);
+    bytes += patch_floats();
+  }
   const int64_t padded = operand_bytes(precision, patch_floats());
   std::memset(bytes, 0, static_cast<size_t>(padded - patch_floats()));
   const RowScale exact;

@@ -2,6 +2,7 @@
 // From pixels to tokens: patch gather, projection, position and token slot in one step.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <vector>
 
@@ -24,13 +25,15 @@ enum class PatchPositions { kAdd, kLater };
 ///
 /// No float image and no im2col buffer exists. 8-bit pixels: a patch is patch_height runs of adjacent bytes, weights are in
 /// (ky, kx, c) order with mean and std folded in. Float planes: runs of patch_width floats, weights in (c, ky, kx) order.
-/// A few patches at a time are gathered into a block that stays in cache while the panels of weights pass.
+/// A few patches at a time are gathered into a block that stays in cache while the panels of weights pass. Where the grid is
+/// larger than the image, what is missing of a patch counts as normalised zeros.
 struct PatchEmbedStep final : Step {
   std::shared_ptr<const PackedLinear> pixel_weights;  ///< for 8-bit pixels; null when the model has not 3 channels
   std::shared_ptr<const PackedLinear> plane_weights;  ///< for float planes
   const KernelTable* kernels = nullptr;
   BufferRef y;
   int64_t channels = 0, image_channels = 3, patch_height = 0, patch_width = 0;
+  std::array<float, 3> zero_pixel = {};  ///< the pixel that normalisation turns into zeros; as 8 bits it is rounded
   std::vector<PrefixRow> prefix;
   PatchPositions positions = PatchPositions::kAdd;
 

@@ -38,6 +38,10 @@ struct UntrainedSize {
   int64_t image = 0, patch = 0;
 };
 
+/// What becomes of the pixels at the right and the bottom that make no whole patch: they are left out, or zeros (after
+/// normalisation) complete the patch.
+enum class Remainder { kDropped, kPadded };
+
 /// Numbers of one model, whatever its family; each was checked against the tensors.
 struct ModelConfig {
   std::string family;        ///< model_type as the configuration has it: "vit", "deit", "dinov2", ...; of timm's files "timm"
@@ -45,6 +49,7 @@ struct ModelConfig {
   int64_t embed_dim = 0, depth = 0, num_heads = 0, mlp_dim = 0;
   int64_t image_height = 0, image_width = 0, channels = 3;
   int64_t patch_height = 0, patch_width = 0;
+  Remainder remainder = Remainder::kDropped;
   int64_t num_registers = 0;
   bool distilled = false;           ///< whether a distillation token follows the class token
   std::vector<std::string> labels;  ///< empty without a classifier

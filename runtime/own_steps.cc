@@ -41,13 +41,15 @@ class OwnSteps final : public StepMaker {
     step->prefix = prefix_rows(tokens);
     step->positions = positions;
     step->y = y;
+    const Normalisation n = model_.recipe().normalisation();
+    for (size_t c = 0; c < 3; ++c) step->zero_pixel[c] = static_cast<float>(-n.shift[c] / n.scale[c]);
     // Pixels are 8-bit operands as they are, and planes are made of pixels; but not where operands have 7 bits.
     const bool wider = options_.precision == Precision::kInt8 && options_.kernels->levels < 255;
     const Precision precision = wider ? wider_precision(*options_.kernels) : options_.precision;
     step->implementation += as(precision);
     const std::string key = patches.name + (options_.pixels ? " for pixels" : " for planes") + in_panels(precision);
     (options_.pixels ? step->pixel_weights : step->plane_weights) = packed(key, [&] {
-      return options_.pixels ? pack_patches_for_pixels(patches, precision, panel(precision), model_.recipe().normalisation())
+      return options_.pixels ? pack_patches_for_pixels(patches, precision, panel(precision), n)
                              : pack_patches_for_planes(patches, precision, panel(precision));
     });
     return step;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <map>
+#include <tuple>
+#include <utility>
 
 #include "ops/core/error.h"
 #include "runtime/calibrate.h"
@@ -10,6 +12,15 @@
 #include "runtime/executor.h"
 
 namespace vit {
+namespace {
+
+/// Rows and columns of patches in a picture.
+std::pair<int64_t, int64_t> grid_of(const ModelConfig& c, int64_t height, int64_t width) {
+  if (c.remainder == Remainder::kPadded) return {ceil_div(height, c.patch_height), ceil_div(width, c.patch_width)};
+  return {height / c.patch_height, width / c.patch_width};
+}
+
+}  // namespace
 
 struct Session::State {
   std::shared_ptr<const Model> model;
@@ -151,7 +162,7 @@ BatchImage Session::State::image_of(const Plan& plan, int64_t height, int64_t wi
   BatchImage image;
   image.run.index = static_cast<int64_t>(batch.size());
   image.run.result_row = batch.empty() ? 0 : batch.back().run.result_row + batch.back().rows;
-  image.run.grid_height = height / plan.patch_height, image.run.grid_width = width / plan.patch_width;
+  std::tie(image.run.grid_height, image.run.grid_width) = grid_of(model->config(), height, width);
   image.rows = plan.prefix_rows + image.run.grid_height * image.run.grid_width;
   return image;
 }
@@ -244,7 +255,8 @@ Shape Session::output_shape(Output want, int64_t batch, int64_t height, int64_t 
   const Node& node = graph.nodes()[static_cast<size_t>(id)];
   if (node.domain == Domain::kImages) return {batch, node.channels};
   const ModelConfig& config = model().config();
-  int64_t rows = height / config.patch_height * (width / config.patch_width);
+  const auto [grid_height, grid_width] = grid_of(config, height, width);
+  int64_t rows = grid_height * grid_width;
   for (const Node& n : graph.nodes()) rows += static_cast<int64_t>(n.prefix.size());
   return {batch, rows, node.channels};
 }
@@ -304,8 +316,8 @@ std::string Session::describe_plan(int64_t height, int64_t width) const {
   const bool classifier = model().graph().output(Output::kLogits) >= 0;
   Executor& executor =
       state_->last != nullptr ? *state_->last : state_->executor(classifier ? Output::kLogits : Output::kEmbedding, true);
-  const ModelConfig& config = model().config();
-  const int64_t rows = executor.plan().prefix_rows + height / config.patch_height * (width / config.patch_width);
+  const auto [grid_height, grid_width] = grid_of(model().config(), height, width);
+  const int64_t rows = executor.plan().prefix_rows + grid_height * grid_width;
   const Executor::Memory memory =
       state_->last != nullptr ? Executor::Memory{executor.arena_bytes(), executor.scratch_bytes()} : executor.memory_for(rows, 1);
   return vit::describe_plan(executor.plan(), memory, state_->threads, state_->kernels->isa);

@@ -130,15 +130,19 @@ void OneDnnPatchEmbedStep::start_row(const Pass& pass, int image, int64_t row) c
 void OneDnnPatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to) const {
   const ImageRun& run = pass.images[image];
   const TokenInfo& cell = pass.tokens[work.stage][row];
+  const int64_t height = run.planes != nullptr ? run.plane_height : run.pixels.height,
+                width = run.planes != nullptr ? run.plane_width : run.pixels.width;
   for (int64_t c = 0; c < image_channels; ++c) {
     for (int64_t ky = 0; ky < patch_height; ++ky, to += patch_width) {
+      // What the image lacks of a patch is zeros.
+      const int64_t columns = cell.y + ky < height ? std::min(patch_width, width - cell.x) : 0;
+      std::fill(to + columns, to + patch_width, 0.0f);
       if (run.planes != nullptr) {
-        const float* from = run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x;
-        std::memcpy(to, from, static_cast<size_t>(patch_width) * sizeof(float));
+        std::copy_n(run.planes + (c * run.plane_height + cell.y + ky) * run.plane_width + cell.x, columns, to);
         continue;
       }
       const uint8_t* from = run.pixels.data + (cell.y + ky) * run.pixels.stride_bytes + 3 * cell.x + c;
-      for (int64_t kx = 0; kx < patch_width; ++kx)
+      for (int64_t kx = 0; kx < columns; ++kx)
         to[kx] = static_cast<float>(from[3 * kx] * normalisation.scale[c] + normalisation.shift[c]);
     }
   }

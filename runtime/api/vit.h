@@ -95,7 +95,7 @@ VIT_API void vit_model_free(vit_model* model);
 typedef struct vit_model_info {
   size_t struct_size;
   size_t num_labels;              /**< 0: the model has no classifier */
-  size_t embed_dim;               /**< channels of a token and of an embedding */
+  size_t embed_dim;               /**< channels of a token, and of an embedding unless a pooler makes others */
   size_t height, width, channels; /**< of the input that the model was made for, in pixels */
   size_t patch_height, patch_width;
   size_t input_height, input_width; /**< of the pixels that its preprocessing gives; 0: that depends on the picture */
@@ -236,14 +236,15 @@ VIT_API vit_status vit_classify(vit_session* session, const vit_image* images, s
 typedef enum vit_output {
   VIT_OUTPUT_LOGITS = 0,   /**< [B, num_labels] */
   VIT_OUTPUT_FEATURES = 1, /**< [B, T, embed_dim]: every token after the final norm: class, distillation, registers, patches */
-  VIT_OUTPUT_EMBEDDING = 2 /**< [B, embed_dim]: the container's pooled output, or the normed class token */
+  VIT_OUTPUT_EMBEDDING = 2 /**< [B, C]: the container's pooled output, or the normed class token. C is embed_dim, or what the
+                                  pooler makes: vit_output_shape() */
 } vit_output;
 
 /** Runs images and copies an output, float32 in C order. VIT_ERROR_ARGUMENT when `capacity` is less than its elements. */
 VIT_API vit_status vit_infer(vit_session* session, const vit_image* images, size_t count, vit_output want, float* out,
                              size_t capacity);
 
-/** vit_infer() with VIT_OUTPUT_EMBEDDING: out is [count, embed_dim]. */
+/** vit_infer() with VIT_OUTPUT_EMBEDDING: out is [count, C], C as there. */
 VIT_API vit_status vit_embed(vit_session* session, const vit_image* images, size_t count, float* out, size_t capacity);
 
 /** Runs an already normalised float32 input [batch, channels, height, width] in C order. Any height and width of at least one

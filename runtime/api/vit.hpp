@@ -296,7 +296,7 @@ class Session {
       answers[i / count].push_back({found[i].label, found[i].probability, found[i].logit, found[i].index});
     return answers;
   }
-  /// [images, embed_dim]
+  /// [images, channels of an embedding]
   Array embed(const std::vector<Image>& images) {
     const std::vector<vit_image> many = to_c(images);
     Array out = array(many.size(), 0, 0, VIT_OUTPUT_EMBEDDING);
@@ -310,6 +310,12 @@ class Session {
     Array out = array(many.size(), 0, 0, want);
     detail::check(vit_infer(c(), many.data(), many.size(), want, out.values.data(), out.values.size()));
     return out;
+  }
+  /// Axes of what run() answers for such an input.
+  std::vector<std::size_t> output_shape(std::size_t batch, std::size_t height, std::size_t width, vit_output want) const {
+    std::size_t dims[3] = {}, rank = 0;
+    detail::check(vit_output_shape(c(), batch, height, width, want, dims, &rank));
+    return {dims, dims + rank};
   }
   /// A normalised input [batch, channels, height, width].
   Array run(const float* input, std::size_t batch, std::size_t height, std::size_t width, vit_output want) {
@@ -366,10 +372,9 @@ class Session {
     return many;
   }
   Array array(std::size_t batch, std::size_t height, std::size_t width, vit_output want) const {
-    std::size_t dims[3] = {}, rank = 0, count = 1;
-    detail::check(vit_output_shape(c(), batch, height, width, want, dims, &rank));
+    std::size_t count = 1;
     Array out;
-    out.shape.assign(dims, dims + rank);
+    out.shape = output_shape(batch, height, width, want);
     for (const std::size_t axis : out.shape) count *= axis;
     out.values.resize(count);
     return out;

@@ -12,8 +12,13 @@ struct Family {
 };
 
 constexpr Family kFamilies[] = {
-    {"vit", build_hf_vit},         {"deit", build_hf_deit},     {"vit_msn", build_hf_vit_msn},
-    {"vit_mae", build_hf_vit_mae}, {"dinov2", build_hf_dinov2}, {"dinov2_with_registers", build_hf_dinov2},
+    {"vit", build_hf_vit},
+    {"deit", build_hf_deit},
+    {"vit_msn", build_hf_vit_msn},
+    {"vit_mae", build_hf_vit_mae},
+    {"ijepa", build_hf_ijepa},
+    {"dinov2", build_hf_dinov2},
+    {"dinov2_with_registers", build_hf_dinov2},
 };
 
 std::string supported() {

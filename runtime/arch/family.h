@@ -27,6 +27,7 @@ BuiltModel build_hf_vit(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_deit(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_vit_msn(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_vit_mae(const JsonFields& config, const WeightStore& store);
+BuiltModel build_hf_ijepa(const JsonFields& config, const WeightStore& store);
 BuiltModel build_hf_dinov2(const JsonFields& config, const WeightStore& store);
 BuiltModel build_timm_vit(const JsonFields& config, const WeightStore& store);
 

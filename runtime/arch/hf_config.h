@@ -25,7 +25,7 @@ struct HfConfig {
   ModelConfig model;
   float eps = 0;
   Activation activation = Activation::kNone;
-  bool qkv_bias = true;
+  bool qkv_bias = true, class_token = true;
 };
 
 HfConfig read_hf_config(const JsonFields& config, const HfDefaults& defaults);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The body that transformers' ViT, DeiT, ViT-MSN and ViT-MAE have in common, all of them under ViT's names of tensors.
+// The body that transformers' ViT, DeiT, ViT-MSN, ViT-MAE and I-JEPA have in common, all of them under ViT's names of tensors.
 #pragma once
 
 #include "runtime/arch/family.h"

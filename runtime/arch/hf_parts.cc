@@ -53,12 +53,12 @@ std::string layers_in_file(const JsonFields& config, const WeightStore& store, c
 Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig& c, NativePositions native, bool antialias) {
   const ModelConfig& m = c.model;
   const int64_t C = m.embed_dim, grid_height = m.image_height / m.patch_height, grid_width = m.image_width / m.patch_width;
-  const int64_t first_patch = m.distilled ? 2 : 1;
+  const int64_t first_patch = (c.class_token ? 1 : 0) + (m.distilled ? 1 : 0);
   const Shape kernel{C, m.channels, m.patch_height, m.patch_width}, table{1, first_patch + grid_height * grid_width, C},
       token{1, 1, C};
   const std::string projection = "embeddings.patch_embeddings.projection", positions = "embeddings.position_embeddings";
 
-  cross_check(config, "hidden_size", w, "embeddings.cls_token", token);
+  if (c.class_token) cross_check(config, "hidden_size", w, "embeddings.cls_token", token);
   cross_check(config, "patch_size, num_channels", w, projection + ".weight", kernel);
   cross_check(config, "image_size", w, positions, table);
 
@@ -77,7 +77,8 @@ Value embed(Graph& g, const JsonFields& config, const Weights& w, const HfConfig
     p.rule.native_height = grid_height;
     p.rule.native_width = grid_width;
   }
-  std::vector<PrefixToken> prefix{{TokenKind::kClass, w.take("embeddings.cls_token", token), 0, p.table, 0}};
+  std::vector<PrefixToken> prefix;
+  if (c.class_token) prefix.push_back({TokenKind::kClass, w.take("embeddings.cls_token", token), 0, p.table, 0});
   if (m.distilled) prefix.push_back({TokenKind::kDistillation, w.take("embeddings.distillation_token", token), 0, p.table, 1});
   x = g.add_positions(x, std::move(p), "positions");
 

@@ -36,6 +36,21 @@ constexpr Renaming kAimv2[] = {{"norm_1", "norm1"},
                                {"post_trunk_norm.", "norm."},
                                {"mlp.fc1", "mlp.fc1_g"},
                                {"mlp.fc3", "mlp.fc1_x"}};
+// Of each pair of branches A is the one for pictures.
+constexpr Renaming kBeit3[] = {{"beit3.", ""},
+                               {"vision_embed.cls_token", "cls_token"},
+                               {"vision_embed.", "patch_embed."},
+                               {"embed_positions.", "pos_embed."},
+                               {"encoder.", ""},
+                               {"layers.", "blocks."},
+                               {"ffn_layernorm.", "norm."},
+                               {"ffn.", "mlp."},
+                               {"self_attn_layer_norm.", "norm1."},
+                               {"self_attn.", "attn."},
+                               {"final_layer_norm.", "norm2."},
+                               {"inner_attn_ln", "norm"},
+                               {"out_proj", "proj"},
+                               {".A.", "."}};
 constexpr Renaming kDinov2[] = {{"mlp.w12.", "mlp.fc1."}, {"mlp.w3.", "mlp.fc2."}, {"register_tokens", "reg_token"}};
 constexpr Renaming kDeit3[] = {{"gamma_1", "ls1.gamma"}, {"gamma_2", "ls2.gamma"}};
 
@@ -49,6 +64,8 @@ struct Layout {
 const Layout kLayouts[] = {{"visual.class_embedding", "visual.", kClip},
                            {"module.visual.class_embedding", "module.visual.", kClip},
                            {"mask_token", "", kDinov2},
+                           {"vision_encoder.mask_token", "vision_encoder.", kDinov2},
+                           {"beit3.vision_embed.cls_token", "", kBeit3},
                            {"visual.trunk.pos_embed", "visual.trunk."},
                            {"visual.trunk.blocks.0.norm1.weight", "visual.trunk."},
                            {"module.visual.trunk.pos_embed", "module.visual.trunk."},
@@ -133,19 +150,59 @@ void add_registers(WeightStore& to, const Tensor& token, const Tensor& positions
   to.add(constant_tensor("pos_embed", Shape{1, rows - 1, channels}, std::move(table)));
 }
 
+/// A stack of tensors of as many rows each: q, k, v.
+Tensor stacked_rows(const Tensors& tensors, const std::string& name, std::string_view part) {
+  std::vector<float> values;
+  std::vector<int64_t> dims;
+  for (const char* which : {"q_proj", "k_proj", "v_proj"}) {
+    std::string other = name;
+    other.replace(other.find(part), part.size(), which);
+    const Tensor* const tensor = find(tensors, other);
+    VIT_CHECK(tensor != nullptr, Code::kModel, other, ": expected it beside ", name, ", the file has none");
+    VIT_CHECK(dims.empty() || dims == tensor->shape.dims(), Code::kModel, other, ": expected the shape of ", name,
+              ", the file has ", tensor->shape);
+    dims = tensor->shape.dims();
+    const std::vector<float> rows = values_of(*tensor);
+    values.insert(values.end(), rows.begin(), rows.end());
+  }
+  VIT_CHECK(!dims.empty(), Code::kModel, name, ": expected a tensor of 1 or 2 axes, the file has a number");
+  dims[0] *= 3;
+  return constant_tensor(name, Shape(std::move(dims)), std::move(values));
+}
+
+/// BEiT-3: queries, keys and values apart, and two positions that no picture uses in front of the others.
+void add_beit3(WeightStore& to, const Tensors& tensors, const std::string& full, const std::string& name) {
+  const Tensor& tensor = tensors.at(full);
+  if (full.find(".B.") != std::string::npos || full == "beit3.text_embed.weight" || full == "beit3.vision_embed.mask_token")
+    return;
+  if (name == "pos_embed.weight") {
+    require_rank(tensor, 2);
+    constexpr int64_t kUnused = 2;
+    const int64_t rows = tensor.shape[0] - kUnused;
+    VIT_CHECK(rows > 0, Code::kModel, full, ": expected more than ", kUnused, " positions, the file has ", tensor.shape);
+    return to.add(named(unsqueezed(tensor.rows(kUnused, rows), 3), "pos_embed"));
+  }
+  if (const size_t q = name.find("q_proj."); q != std::string::npos)
+    return to.add(named(stacked_rows(tensors, full, "q_proj"), std::string(name).replace(q, 6, "qkv")));
+  if (name.find("k_proj.") == std::string::npos && name.find("v_proj.") == std::string::npos) to.add(named(tensor, name));
+}
+
 WeightStore converted(const Tensors& tensors, const Layout& layout) {
   WeightStore to;
-  const bool clip = layout.renamings.data() == kClip;
-  const Tensor *const registers = find(tensors, "register_tokens"), *const token = find(tensors, "cls_token"),
-                      *const positions = find(tensors, "pos_embed");
+  const bool clip = layout.renamings.data() == kClip, beit3 = layout.renamings.data() == kBeit3;
+  const std::string prefix(layout.prefix);
+  const Tensor *const registers = find(tensors, prefix + "register_tokens"), *const token = find(tensors, prefix + "cls_token"),
+                      *const positions = find(tensors, prefix + "pos_embed");
   const bool own_positions = layout.renamings.data() == kDinov2 && registers && token && positions;
   if (own_positions) add_registers(to, *token, *positions);
   for (const auto& [full, tensor] : tensors) {
-    if (!full.starts_with(layout.prefix) || full == "mask_token") continue;
-    if (own_positions && (full == "cls_token" || full == "pos_embed")) continue;
-    const std::string name = renamed(full.substr(layout.prefix.size()), layout.renamings);
+    if (!full.starts_with(prefix) || full == prefix + "mask_token") continue;
+    if (own_positions && (&tensor == token || &tensor == positions)) continue;
+    const std::string name = renamed(full.substr(prefix.size()), layout.renamings);
     if (clip)
       add_clip(to, name, tensor);
+    else if (beit3)
+      add_beit3(to, tensors, full, name);
     else
       to.add(named(tensor, name));
   }

@@ -154,8 +154,11 @@ class Reader {
     }
     if (m.image_height < m.patch_height || m.image_width < m.patch_width)
       fail("img_size", str("at least one patch of ", m.patch_height, " x ", m.patch_width));
+    if (!flag("dynamic_img_pad", false)) return;
+    m.remainder = Remainder::kPadded;
     const bool whole = m.image_height % m.patch_height == 0 && m.image_width % m.patch_width == 0;
-    if (flag("dynamic_img_pad", false) && !whole) fail("dynamic_img_pad", "false, or sides that are multiples of the patch");
+    if (!whole && !flag("dynamic_img_size", false))
+      fail("dynamic_img_pad", "false, or dynamic_img_size true, or sides that are multiples of the patch");
   }
 
   /// timm's order; a bare file of weights knows it better than the registry.

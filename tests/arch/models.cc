@@ -24,16 +24,19 @@ std::vector<std::string> safetensors_in(const std::string& folder) {
 }  // namespace
 
 std::vector<std::string> fixture_models() {
-  return {
-      "vit-classifier",    "vit-rectangle",   "vit-pooler",     "dinov2-classifier", "dinov2-swiglu", "dinov2-registers",
-      "deit-teacher",      "deit-classifier", "deit-pooler",    "vit-msn",           "vit-mae",       "dinov2-registers-swiglu",
-      "timm-registers",    "timm-map",        "timm-distilled", "timm-swiglu",       "timm-things",   "timm-parallel",
-      "timm-differential", "timm-post-norm",  "timm-tokens"};
+  return {"vit-classifier",    "vit-rectangle",   "vit-pooler",
+          "dinov2-classifier", "dinov2-swiglu",   "dinov2-registers",
+          "deit-teacher",      "deit-classifier", "deit-pooler",
+          "vit-msn",           "vit-mae",         "dinov2-registers-swiglu",
+          "ijepa-classifier",  "ijepa",           "timm-registers",
+          "timm-map",          "timm-distilled",  "timm-swiglu",
+          "timm-things",       "timm-parallel",   "timm-differential",
+          "timm-post-norm",    "timm-tokens",     "timm-padded"};
 }
 
 std::vector<std::string> fixture_checkpoints() {
   std::vector<std::string> names;
-  for (const char* name : {"clip", "aimv2", "dinov2", "deit3", "open-clip"})
+  for (const char* name : {"clip", "aimv2", "dinov2", "deit3", "open-clip", "tipsv2", "beit3"})
     names.push_back(std::string("../checkpoints/") + name);
   return names;
 }

@@ -19,7 +19,7 @@ import transformers
 from safetensors.torch import save_file
 from transformers import (DeiTConfig, DeiTForImageClassification, DeiTForImageClassificationWithTeacher, DeiTModel, Dinov2Config, Dinov2ForImageClassification, Dinov2Model, Dinov2WithRegistersConfig,
                           Dinov2WithRegistersForImageClassification, Dinov2WithRegistersModel, ViTConfig, ViTForImageClassification,
-                          ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel, ViTModel, ViTMSNConfig, ViTMSNForImageClassification, ViTMSNModel)
+                          IJepaConfig, IJepaForImageClassification, IJepaModel, ViTMAEConfig, ViTMAEForPreTraining, ViTMAEModel, ViTModel, ViTMSNConfig, ViTMSNForImageClassification, ViTMSNModel)
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "fixtures"
 
@@ -80,6 +80,14 @@ MODELS = [
      Dinov2WithRegistersConfig(hidden_size=40, num_hidden_layers=2, num_attention_heads=2, mlp_ratio=4, image_size=42, patch_size=14,
                                num_register_tokens=2, use_swiglu_ffn=True),
      torch.float16, {}, [(42, 42), (70, 56)]),
+    ("ijepa-classifier", IJepaForImageClassification,
+     IJepaConfig(hidden_size=40, num_hidden_layers=2, num_attention_heads=4, intermediate_size=56, image_size=30, patch_size=10,
+                 id2label=labels(5)),
+     torch.float16, {}, [(30, 30), (50, 20)]),
+    ("ijepa", IJepaModel,
+     IJepaConfig(hidden_size=36, num_hidden_layers=2, num_attention_heads=3, intermediate_size=44, image_size=[16, 24], patch_size=8,
+                 layer_norm_eps=1e-6, hidden_act="gelu_new", qkv_bias=False),
+     torch.bfloat16, {}, [(16, 24)]),
 ]
 
 
@@ -132,6 +140,8 @@ def golden(model, size, batch, seed):
         hook.remove()
     pooled = getattr(result, "pooler_output", None)
     found["embedding"] = found["features"][:, 0] if pooled is None else pooled
+    if model.config.model_type == "ijepa":  # no class token: what its classifier reads
+        found["embedding"] = found["features"].mean(dim=1)
     if hasattr(result, "logits"):
         found["logits"] = result.logits
     return {name: value.float().contiguous().clone() for name, value in found.items()}

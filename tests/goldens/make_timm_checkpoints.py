@@ -4,11 +4,12 @@
 computes from them in float32 once its checkpoint_filter_fn has converted them.
 
     pip install torch==2.13.0 timm==1.0.31 safetensors
-    python tests/goldens/make_timm_checkpoints.py
+    python tests/goldens/make_timm_checkpoints.py [CHECKPOINT...]
 """
 import json
 import pathlib
 import shutil
+import sys
 
 import timm
 import torch
@@ -69,6 +70,30 @@ def dinov2(tensors):
     return out
 
 
+def tipsv2(tensors):
+    """DINOv2's beside a text encoder."""
+    return {**{f"vision_encoder.{k}": v for k, v in dinov2(tensors).items()}, "text_encoder.ln.weight": torch.ones(4)}
+
+
+def beit3(tensors):
+    """Branch A of each pair, queries, keys and values apart, two positions that pictures do not use, and something of the text's."""
+    out = {}
+    for name, value in tensors.items():
+        for old, new in [("norm1.", "self_attn_layer_norm.A."), ("norm2.", "final_layer_norm.A."), ("attn.norm.", "self_attn.inner_attn_ln.A."),
+                         ("attn.proj.", "self_attn.out_proj.A."), ("mlp.norm.", "ffn.A.ffn_layernorm."), ("mlp.", "ffn.A."),
+                         ("blocks.", "beit3.encoder.layers."), ("patch_embed.", "beit3.vision_embed."), ("cls_token", "beit3.vision_embed.cls_token")]:
+            name = name.replace(old, new)
+        if name == "pos_embed":
+            out["beit3.encoder.embed_positions.A.weight"] = torch.cat([torch.ones(2, value.shape[-1]), value[0]])
+        elif ".attn.qkv." in name:
+            for part, rows in zip("qkv", value.chunk(3)):
+                out[name.replace(".attn.qkv.", f".self_attn.{part}_proj.A.")] = rows.clone()
+        else:
+            out[name] = value
+    text = {name.replace(".A.", ".B."): value.clone() for name, value in out.items() if ".A." in name}
+    return {**out, **text, "beit3.text_embed.weight": torch.zeros(5, 8), "beit3.vision_embed.mask_token": torch.ones(1, 1, 24)}
+
+
 def deit3(tensors):
     """With a patch projection of before convolutions, too."""
     out = renamed(tensors, [("ls1.gamma", "gamma_1"), ("ls2.gamma", "gamma_2")])
@@ -90,6 +115,8 @@ CHECKPOINTS = [
     ("dinov2", "vit_giant_patch14_reg4_dinov2", {"reg_tokens": 2, "mlp_ratio": 2}, dinov2),
     ("deit3", "deit3_small_patch16_224", {"init_values": 0.1}, deit3),
     ("open-clip", "vit_tiny_patch16_224", {"global_pool": "avg"}, open_clip),
+    ("tipsv2", "vit_base_patch14_reg1_tipsv2", {"init_values": 0.1}, tipsv2),
+    ("beit3", "beit3_base_patch16_224", {"mlp_ratio": 2}, beit3),
 ]
 
 
@@ -117,4 +144,5 @@ def make_checkpoint(name, entry, arguments, rename, seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for index, checkpoint in enumerate(CHECKPOINTS):
-        make_checkpoint(*checkpoint, seed=70 + index)
+        if not sys.argv[1:] or checkpoint[0] in sys.argv[1:]:
+            make_checkpoint(*checkpoint, seed=70 + index)

@@ -3,7 +3,7 @@
 """Makes tests/fixtures/models/timm-*: tiny seeded models as timm saves them, and what timm computes from them in float32.
 
     pip install torch==2.13.0 timm==1.0.31 safetensors
-    python tests/goldens/make_timm_models.py
+    python tests/goldens/make_timm_models.py [MODEL...]
 
 Beside each model lies goldens/HEIGHTxWIDTH.safetensors: the input, the tokens before the first block, every block's output, the
 features (forward_features), the embedding (forward_head with pre_logits) and the logits. Sizes other than a model's own are those that
@@ -12,6 +12,7 @@ it has after timm's set_input_size.
 import json
 import pathlib
 import shutil
+import sys
 
 import timm
 import torch
@@ -49,6 +50,10 @@ MODELS = [
     ("timm-tokens", "vit_tiny_patch16_224",
      {"img_size": [16, 24], "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2, "num_classes": 3, "global_pool": ""}, "new",
      [(16, 24)]),
+    # Neither the model's own size nor the next one is a multiple of the patch.
+    ("timm-padded", "vit_tiny_patch16_224",
+     {"img_size": [21, 30], "patch_size": 8, "embed_dim": 24, "depth": 1, "num_heads": 2, "num_classes": 3, "dynamic_img_size": True,
+      "dynamic_img_pad": True}, "new", [(21, 30), (33, 17), (16, 24)]),
 ]
 
 
@@ -76,7 +81,8 @@ def randomise(model, seed):
 def golden(model, size, batch, seed):
     channels = model.patch_embed.proj.in_channels
     images = torch.randn((batch, channels, *size), generator=torch.Generator().manual_seed(seed))
-    model.set_input_size(img_size=size)
+    if not model.dynamic_img_size:
+        model.set_input_size(img_size=size)
     found = {"input": images, "tokens": model._pos_embed(model.patch_embed(images))}
 
     def keep(name):
@@ -93,7 +99,7 @@ def golden(model, size, batch, seed):
         found["embedding"] = found["embedding"][:, 0]  # timm gives all tokens; ours is the class token's
     if model.num_classes:
         found["logits"] = model.forward_head(found["features"])
-    return {name: value.float().contiguous() for name, value in found.items()}
+    return {name: value.float().contiguous().clone() for name, value in found.items()}
 
 
 def configuration(model, entry, arguments, layout):
@@ -123,4 +129,5 @@ def make_model(name, entry, arguments, layout, sizes, seed):
 if __name__ == "__main__":
     torch.set_num_threads(1)
     for index, entry in enumerate(MODELS):
-        make_model(*entry, seed=50 + index)
+        if not sys.argv[1:] or entry[0] in sys.argv[1:]:
+            make_model(*entry, seed=50 + index)

@@ -65,7 +65,9 @@ Workload make_workload(const Arguments& arguments, const Session& session) {
   if (out.height < info.patch_height || out.width < info.patch_width)
     throw Failure(kUsage, "--size: less than one patch of the model");
   if (out.images.empty()) out.input.resize(out.batch * info.channels * out.height * out.width);
-  out.output.resize(out.batch * (info.num_labels != 0 ? info.num_labels : info.embed_dim));
+  size_t numbers = 1;
+  for (const size_t axis : session.output_shape(out.batch, out.height, out.width, out.want)) numbers *= axis;
+  out.output.resize(numbers);
   return out;
 }
 

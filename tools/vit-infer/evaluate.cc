@@ -177,6 +177,7 @@ int evaluate(const Arguments& arguments, const Model& model, const Model& exact_
   for (size_t i = 0; i < instances.count; ++i)
     answerers.push_back(std::make_unique<EvaluationAnswerer>(
         open_session(model, options), compared ? std::optional(open_session(exact_model, exact)) : std::nullopt));
+  require_labels_of_pictures(arguments, answerers[0]->session());
   tell_about_precision(arguments, answerers[0]->session());
   tell_about_model(arguments, model.info(), options);
   if (!folders.unknown().empty() && !limits.quiet)

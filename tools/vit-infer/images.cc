@@ -116,11 +116,13 @@ int run_images(const Arguments& arguments) {
   Answerers answerers;
   for (size_t i = 0; i < instances.count; ++i)
     answerers.push_back(std::make_unique<ImageAnswerer>(open_session(model, options), request, taps));
+  if (request.task == Task::kClassify) require_labels_of_pictures(arguments, answerers[0]->session());
   tell_about_precision(arguments, answerers[0]->session());
   tell_about_model(arguments, info, options);
 
-  const auto writer =
-      make_writer(request.format, request.task, output, request.task == Task::kEmbed ? info.embed_dim : info.num_labels);
+  const vit_output wanted = request.task == Task::kEmbed ? VIT_OUTPUT_EMBEDDING : VIT_OUTPUT_LOGITS;
+  const size_t width = answerers[0]->session().output_shape(1, info.height, info.width, wanted).back();
+  const auto writer = make_writer(request.format, request.task, output, width);
   remember_interrupts();
   Run run(arguments, limits, std::move(answerers), *writer);
   run.all([&](Input& input) { return inputs.next(input); });

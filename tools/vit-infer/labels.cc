@@ -68,4 +68,12 @@ std::vector<std::string> read_labels(const std::string& path, size_t count) {
   return labels;
 }
 
+void require_labels_of_pictures(const Arguments& arguments, const Session& session) {
+  const vit_model_info info = session.model().info();
+  if (session.output_shape(1, info.height, info.width, VIT_OUTPUT_LOGITS).size() == 3)
+    throw Failure(kUsage, arguments.text("model", "") +
+                              ": this model pools no tokens (its global_pool is ''), so that each token has labels and a picture "
+                              "has none; `vit-infer run` writes the tokens' logits, `vit-infer embed` a vector for a picture");
+}
+
 }  // namespace vit::tool

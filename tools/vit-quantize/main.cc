@@ -97,7 +97,7 @@ int run(int argc, char** argv) {
   if (!arguments) return kDone;
   if (arguments->inputs.size() != 2)
     throw Failure(kUsage, "expected a model and the name of the file to make, IN OUT.vit, found " +
-                              std::to_string(arguments->inputs.size()) + " names");
+                              std::to_string(arguments->inputs.size()) + (arguments->inputs.size() == 1 ? " name" : " names"));
   const std::string &in = arguments->inputs[0], &out = arguments->inputs[1];
   QuantizeOptions options = parse_quantize_options(*arguments);
   const bool quiet = arguments->has("quiet");
@@ -107,8 +107,8 @@ int run(int argc, char** argv) {
   if (out == "-")
     throw Failure(kUsage, "expected the name of a file to make, found - (standard output), which has no room for a report");
 
+  remember_interrupts();  // before there is a file to put away
   Output file(out, Output::Durable::kYes);
-  remember_interrupts();
   CalibrationPictures calibration;
   if (arguments->has("calibrate")) calibration = add_calibration(*arguments, model, &options);
   const Quantized made = quantize(model, options, quiet);
