@@ -25,7 +25,7 @@ const Refusal kRefusals[] = {
     {"vit-classifier", "model_type", nullptr, "found no such field"},
     {"vit-classifier", "model_type", "null", "expected a string, found null"},
     {"vit-classifier", "model_type", "7", "expected a string"},
-    {"vit-classifier", "model_type", "\"swin\"", "vit, deit, vit_msn, vit_mae, dinov2, dinov2_with_registers"},
+    {"vit-classifier", "model_type", "\"swin\"", "vit, deit, vit_msn, vit_mae, ijepa, dinov2, dinov2_with_registers"},
     {"vit-classifier", "hidden_size", "null", "found null"},
     {"vit-classifier", "hidden_size", "\"72\"", "expected an integer"},
     {"vit-classifier", "hidden_size", "72.5", "found 72.5"},
