@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ops/core/error.h"
+#include "ops/core/usable_cpus.h"
 #include "runtime/calibrate.h"
 #include "runtime/describe.h"
 #include "runtime/executor.h"

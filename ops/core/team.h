@@ -24,8 +24,6 @@ enum class TeamKind {
 std::unique_ptr<Team> make_team(TeamKind kind, int threads);
 /// kOpenMp, unless this process was forked after the library was loaded or the build says otherwise.
 TeamKind default_team();
-/// CPUs that this process may use: the affinity mask, cut by the control group's quota; at least 1.
-int usable_cpus();
 
 /// Sense-reversing barrier: spins for a bounded time, then sleeps in the kernel. Needs no memory and no lock.
 class Barrier {

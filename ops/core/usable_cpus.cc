@@ -11,8 +11,6 @@
 #include <optional>
 #include <thread>
 
-#include "ops/core/team.h"
-
 namespace vit {
 namespace {
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How usable_cpus() of team.h counts.
+// How many threads a pass has when nobody says.
 #pragma once
 
 #include <string>
@@ -19,5 +19,7 @@ CpuSources cpu_sources();
 /// the control groups that the process is in (versions 1 and 2), rounded; at least 1. What cannot be read or makes no sense is
 /// passed over.
 int usable_cpus(const CpuSources& sources);
+/// By this process's own sources.
+int usable_cpus();
 
 }  // namespace vit

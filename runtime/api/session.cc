@@ -2,6 +2,7 @@
 // vit.h: sessions, and what is asked of them apart from images.
 #include <algorithm>
 
+#include "ops/core/usable_cpus.h"
 #include "runtime/api/handles.h"
 #include "runtime/plan.h"
 

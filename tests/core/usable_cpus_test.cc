@@ -4,7 +4,6 @@
 
 #include <map>
 
-#include "ops/core/team.h"
 #include "tests/catch.h"
 #include "tests/temp_folder.h"
 
