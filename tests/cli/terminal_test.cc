@@ -4,6 +4,7 @@
 
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
 
 #include "tests/api/models.h"
 #include "tests/catch.h"
@@ -70,6 +71,21 @@ TEST_CASE("a terminal shows rate, time left and failures, and Ctrl-C leaves whol
     if (!rows[i].starts_with(sample_photo() + "," + std::to_string((i - 1) % 5 + 1) + ",")) FAIL_CHECK(rows[i]);
   const size_t images = (rows.size() - 1) / 5 + 1;  // with the one that failed
   CHECK(has(result.shown, "interrupted after " + std::to_string(images) + " images; what was done is written"));
+}
+
+TEST_CASE("evaluate shows its progress, and Ctrl-C leaves the figures of what was done", "[cli]") {
+  const TempFolder folder;
+  const std::string photo = folder.write("cat/0.png", contents(sample_photo()));
+  for (int i = 1; i < 1'000; ++i) std::filesystem::create_hard_link(photo, folder.path("cat/" + std::to_string(i) + ".png"));
+  TerminalInput input;
+  input.interrupt_when = [](const std::string& shown) { return has(shown, " left") && shown_images(shown) >= 3; };
+  const TerminalResult result =
+      on_terminal("vit-infer", {"evaluate", "-m", demonstration_folder(), "--precision", "int8", folder.path("")}, input);
+  CAPTURE(result.shown);
+  CHECK(result.status == 128 + SIGINT);
+  CHECK(has(result.shown, "/1000  "));
+  CHECK(has(result.shown, "what was done is written"));
+  CHECK(has(result.shown, "agreement"));
 }
 
 TEST_CASE("the progress line has the terminal's width, and no colours where NO_COLOR asks for none", "[cli]") {
