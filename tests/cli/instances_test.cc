@@ -4,6 +4,8 @@
 
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
+#include <thread>
 
 #include "tests/api/models.h"
 #include "tests/catch.h"
@@ -11,8 +13,10 @@
 #include "tests/temp_folder.h"
 #include "tools/common/failure.h"
 #include "tools/vit-infer/instances.h"
+#include "tools/vit-infer/memory_nodes.h"
 
 using namespace vit;
+using tool::memory_nodes, tool::own_cpus, tool::stay_on;
 
 namespace {
 
@@ -34,6 +38,34 @@ Words pictures(const TempFolder& folder) {
 Words joined(Words first, const Words& second) {
   first.insert(first.end(), second.begin(), second.end());
   return first;
+}
+
+TEST_CASE("CPUs are told apart by their memory nodes, where all say which", "[cli]") {
+  const TempFolder folder;
+  const auto cpu = [&](int number, const std::string& property) {
+    std::filesystem::create_directories(folder.path("cpu" + std::to_string(number) + "/" + property));
+  };
+  for (const int number : {0, 1, 4, 5}) cpu(number, "node" + std::to_string(number / 4)), cpu(number, "topology");
+  using Nodes = std::vector<std::vector<int>>;
+  CHECK(memory_nodes({0, 1, 4, 5}, folder.path("")) == Nodes{{0, 1}, {4, 5}});
+  CHECK(memory_nodes({0, 5}, folder.path("")) == Nodes{{0}, {5}});
+  CHECK(memory_nodes({0, 1}, folder.path("")) == Nodes{{0, 1}});
+  cpu(9, "nodes"), cpu(9, "node"), cpu(9, "nodeX");
+  CHECK(memory_nodes({0, 4, 9}, folder.path("")) == Nodes{{0, 4, 9}});
+  CHECK(memory_nodes({7}, folder.path("")) == Nodes{{7}});
+  CHECK(memory_nodes({}, folder.path("")) == Nodes{{}});
+}
+
+TEST_CASE("a thread stays on the CPUs that it is given", "[cli]") {
+  std::vector<int> all, own;
+  std::thread([&] {
+    all = own_cpus();
+    stay_on({all.back()});
+    own = own_cpus();
+  }).join();
+  REQUIRE(!all.empty());
+  CHECK(own == std::vector<int>{all.back()});
+  CHECK(own_cpus() == all);
 }
 
 TEST_CASE("results and sentences are the same for any number of instances", "[cli]") {

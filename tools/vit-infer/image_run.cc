@@ -3,11 +3,13 @@
 
 #include <algorithm>
 #include <new>
+#include <utility>
 
 #include "tools/common/failure.h"
 #include "tools/common/in_order.h"
 #include "tools/common/output.h"
 #include "tools/common/text.h"
+#include "tools/vit-infer/memory_nodes.h"
 #include "tools/vit-infer/path_list.h"
 
 namespace vit::tool {
@@ -84,7 +86,10 @@ void ImageRun::all(const std::function<bool(Input&)>& next) {
     if (jobs.empty()) return std::nullopt;
     return jobs;
   };
+  const std::vector<std::vector<int>> nodes = memory_nodes(own_cpus());
+  std::vector<char> settled(answerers_.size(), nodes.size() == 1 || answerers_.size() == 1);
   const auto work = [&](size_t i, std::vector<Job>& jobs) {
+    if (!std::exchange(settled[i], true)) stay_on(nodes[i % nodes.size()]);
     for (Job& job : jobs) prepare(*answerers_[i], job);
     run(*answerers_[i], jobs);
   };
