@@ -29,7 +29,7 @@ struct QuantiseOptions {
   /// Pictures to calibrate on, as the model sees them, in their order; may throw. 0: the seeded one, and no smoothing.
   int64_t pictures = 0;
   std::function<Pixels(int64_t index)> picture = nullptr;
-  int threads = 0;                                                    ///< that run these; 0: usable_cpus()
+  int threads = 0;                                                    ///< that run these; 0: usable_cores()
   std::function<void(size_t done, size_t total)> progress = nullptr;  ///< may throw, which ends the work
 };
 

@@ -186,7 +186,7 @@ Session::Session(std::shared_ptr<const Model> model, const SessionOptions& optio
   state_->kernels = options.kernels != nullptr ? options.kernels : &kernels(state_->isa);
   VIT_CHECK(options.backend == Backend::kOwn || options.precision == Precision::kF32, Code::kUnsupported, "precision ",
             precision_name(options.precision), ": expected backend own; oneDNN computes in f32 here");
-  state_->threads = options.threads > 0 ? options.threads : usable_cpus();
+  state_->threads = options.threads > 0 ? options.threads : usable_cores();
   state_->team = make_team(options.team, state_->threads);
 }
 Session::~Session() = default;

@@ -18,7 +18,7 @@ namespace vit {
 struct CalibrationOptions;
 
 struct SessionOptions {
-  int threads = 0;  ///< 0: usable_cpus()
+  int threads = 0;  ///< 0: usable_cores()
   Backend backend = Backend::kOwn;
   Precision precision = Precision::kF32;
   std::string isa = {};                ///< empty: VIT_ISA or the best

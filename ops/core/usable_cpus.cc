@@ -105,6 +105,11 @@ std::optional<double> quota(const std::string& root) {
   return least;
 }
 
+int cut_by_quota(int count, const CpuSources& sources) {
+  const std::optional<double> limit = quota(sources.root);
+  return std::max(1, limit && *limit < count ? static_cast<int>(std::lround(*limit)) : count);
+}
+
 /// The affinity mask, however many CPUs the kernel knows.
 std::vector<int> affinity() {
   std::vector<int> cpus;
@@ -125,12 +130,9 @@ std::vector<int> affinity() {
 
 CpuSources cpu_sources() { return {"", affinity()}; }
 
-int usable_cpus(const CpuSources& sources) {
-  const int count = std::max(1, cores(sources));
-  const std::optional<double> limit = quota(sources.root);
-  return limit && *limit < count ? std::max(1, static_cast<int>(std::lround(*limit))) : count;
-}
-
+int usable_cpus(const CpuSources& sources) { return cut_by_quota(static_cast<int>(sources.cpus.size()), sources); }
+int usable_cores(const CpuSources& sources) { return cut_by_quota(cores(sources), sources); }
 int usable_cpus() { return usable_cpus(cpu_sources()); }
+int usable_cores() { return usable_cores(cpu_sources()); }
 
 }  // namespace vit

@@ -15,11 +15,14 @@ struct CpuSources {
 /// This process's own.
 CpuSources cpu_sources();
 
-/// Cores of the affinity mask (CPUs that share one have its arithmetic units in common, so they count once), cut by the quotas of
-/// the control groups that the process is in (versions 1 and 2), rounded; at least 1. What cannot be read or makes no sense is
-/// passed over.
+/// CPUs of the affinity mask, cut by the quotas of the control groups that the process is in (versions 1 and 2), rounded; at
+/// least
+/// 1. What cannot be read or makes no sense is passed over.
 int usable_cpus(const CpuSources& sources);
+/// The same with CPUs that share a core counted once: they have its arithmetic units in common.
+int usable_cores(const CpuSources& sources);
 /// By this process's own sources.
 int usable_cpus();
+int usable_cores();
 
 }  // namespace vit

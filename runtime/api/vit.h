@@ -49,8 +49,8 @@ typedef enum vit_status {
 
 /** "MAJOR.MINOR.PATCH". Static. */
 VIT_API const char* vit_version(void);
-/** Cores that this process may use, by its affinity (CPUs that share a core count once) and the quotas of its control groups: the
- *  threads that a session takes by default. */
+/** CPUs that this process may use, by its affinity and the quotas of its control groups: so many sessions of one thread each keep
+ *  them busy. A session by itself takes by default a thread for each core, of which two CPUs may share one. */
 VIT_API int vit_usable_cpus(void);
 /** What went wrong in the calling thread's last failed call: one sentence, valid until the thread's next call. Never NULL. */
 VIT_API const char* vit_last_error(void);
@@ -145,7 +145,7 @@ typedef enum vit_probabilities {
 
 typedef struct vit_session_options {
   size_t struct_size;
-  int threads; /**< 0: the CPUs that the process may use */
+  int threads; /**< 0: the cores that the process may use */
   vit_backend backend;
   const char* isa; /**< "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "neon"; NULL: the variable VIT_ISA, or the
                       best of this CPU */
@@ -296,7 +296,7 @@ typedef struct vit_quantize_options {
    *  cannot be read fails the call. */
   const vit_image* calibration;
   size_t calibration_count;
-  int threads; /**< that run the calibration pictures; 0: the CPUs that the process may use. The file does not depend on it */
+  int threads; /**< that run the calibration pictures; 0: the cores that the process may use. The file does not depend on it */
 } vit_quantize_options;
 #define VIT_QUANTIZE_OPTIONS_INIT \
   { sizeof(vit_quantize_options), VIT_SCHEME_INT8, NULL, 0, NULL, 0, NULL, NULL, NULL, 0, 0 }

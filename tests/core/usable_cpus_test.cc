@@ -15,7 +15,9 @@ using Files = std::map<std::string, std::string>;
 int usable(const std::vector<int>& cpus, const Files& files) {
   const TempFolder folder;
   for (const auto& [name, text] : files) folder.write(name, text);
-  return usable_cpus({folder.path(), cpus});
+  const CpuSources sources{folder.path(), cpus};
+  CHECK(usable_cpus(sources) >= usable_cores(sources));
+  return usable_cores(sources);
 }
 
 /// Files that say which CPUs share a core.
@@ -36,6 +38,17 @@ TEST_CASE("CPUs that share a core count once", "[core]") {
   CHECK(usable({2}, neighbours) == 1);
   CHECK(usable({0, 1, 2, 3}, cores({"0", "1", "2", "3"})) == 4);
   CHECK(usable({0, 1, 2, 3, 4, 5, 6, 7}, cores({"0,4-6", "1,7", "2", "3", "0,4-6", "0,4-6", "0,4-6", "1,7"})) == 4);
+}
+
+TEST_CASE("CPUs that share a core are CPUs all the same, and a quota cuts them", "[core]") {
+  const TempFolder folder;
+  for (const auto& [name, text] : cores({"0-1", "0-1", "2-3", "2-3"})) folder.write(name, text);
+  CHECK(usable_cpus({folder.path(), {0, 1, 2, 3}}) == 4);
+  folder.write("proc/self/cgroup", "0::/\n");
+  folder.write("sys/fs/cgroup/cpu.max", "300000 100000\n");
+  CHECK(usable_cpus({folder.path(), {0, 1, 2, 3}}) == 3);
+  CHECK(usable_cores({folder.path(), {0, 1, 2, 3}}) == 2);
+  CHECK(usable_cpus({folder.path(), {}}) == 1);
 }
 
 TEST_CASE("a topology that is missing or makes no sense leaves each CPU a core", "[core]") {
@@ -88,7 +101,8 @@ TEST_CASE("a control group that makes no sense sets no limit", "[core]") {
 }
 
 TEST_CASE("at least one CPU of this process may be used, and no more than it may run on", "[core]") {
-  CHECK(usable_cpus() >= 1);
+  CHECK(usable_cores() >= 1);
+  CHECK(usable_cores() <= usable_cpus());
   CHECK(usable_cpus() <= static_cast<int>(cpu_sources().cpus.size()));
 }
 

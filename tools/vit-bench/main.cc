@@ -10,7 +10,7 @@ constexpr CommandSpec kCommands[] = {{"bench", "[IMAGE...]", ""}};
 constexpr OptionSpec kOptions[] = {
     {"-m,--model", "DIR", "Folder with config.json and model.safetensors [the demonstration model inside this program]", 1},
     {"--arch", "NAME", "timm's name of the model, as vit_small_patch16_224; without --model it gets random weights", 1},
-    {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", 1},
+    {"--threads", "N", "Threads; 0 is the cores that this process may use [0]", 1},
     {"--batch", "N", "Images in one run [1]", 1},
     {"--size", "HxW", "Height and width of the input; one number is both [the model's own]", 1},
     {"--runs", "N", "Stop after so many runs [no limit]", 1},

@@ -14,10 +14,10 @@ namespace vit::tool {
 /// it otherwise.
 struct Instances {
   size_t count = 1;
-  int threads = 0;
+  int threads = 0;  ///< 0: what a session takes by itself
 };
-/// `cpus`: threads where --threads does not say; `many`: whether there are at least so many images, which may read ahead. Throws
-/// Failure(kUsage).
+/// `cpus`: threads of all sessions where --threads does not say; `many`: whether there are at least so many images, which may
+/// read ahead. Throws Failure(kUsage).
 Instances choose_instances(const Arguments& arguments, size_t batch, int cpus, const std::function<bool(size_t)>& many);
 
 }  // namespace vit::tool

@@ -56,7 +56,7 @@ constexpr OptionSpec kOptions[] = {
     {"--instances", "N",
      "Copies of the session side by side, each with its share of the threads [a thread each where there are many images]",
      kManyImages},
-    {"--threads", "N", "Threads; 0 is the CPUs that this process may use [0]", kAll},
+    {"--threads", "N", "Threads; 0 is the cores that this process may use [0]", kAll},
     {"--size", "HxW", "Bring images to this height and width; one number is both [as the model's preprocessing says]", kAll},
     {"--native", "", "Images keep their own size, each side rounded to whole patches", kManyImages | kExplain},
     {"--backend", "own|onednn", "Who computes: the library's own kernels, or oneDNN [own]", kAll},

@@ -30,7 +30,7 @@ constexpr OptionSpec kOptions[] = {
     {"--arch", "NAME", "timm's name of the model, for a safetensors file alone, as vit_small_patch16_224 [config.json says it]",
      1},
     {"--isa", kIsaWords, "Instruction set whose layout the file has; it runs on all [the best of this CPU]", 1},
-    {"--threads", "N", "Threads of --calibrate and --evaluate; 0 is the CPUs that this process may use [0]", 1},
+    {"--threads", "N", "Threads of --calibrate and --evaluate; 0 is the cores that this process may use [0]", 1},
     {"-q,--quiet", "", "No table, no progress and no remarks", 1},
     {"--max-header", "BYTES", "Largest header of a safetensors file [16777216]", 1},
 };
