@@ -152,21 +152,24 @@ void add_registers(WeightStore& to, const Tensor& token, const Tensor& positions
 
 /// A stack of tensors of as many rows each: q, k, v.
 Tensor stacked_rows(const Tensors& tensors, const std::string& name, std::string_view part) {
-  std::vector<float> values;
-  std::vector<int64_t> dims;
+  const Tensor& first = tensors.at(name);
+  std::vector<const Tensor*> parts;
   for (const char* which : {"q_proj", "k_proj", "v_proj"}) {
     std::string other = name;
     other.replace(other.find(part), part.size(), which);
-    const Tensor* const tensor = find(tensors, other);
-    VIT_CHECK(tensor != nullptr, Code::kModel, other, ": expected it beside ", name, ", the file has none");
-    VIT_CHECK(dims.empty() || dims == tensor->shape.dims(), Code::kModel, other, ": expected the shape of ", name,
-              ", the file has ", tensor->shape);
-    dims = tensor->shape.dims();
+    parts.push_back(find(tensors, other));
+    VIT_CHECK(parts.back() != nullptr, Code::kModel, other, ": expected it beside ", name, ", the file has none");
+    VIT_CHECK(parts.back()->shape == first.shape, Code::kModel, other, ": expected the shape of ", name, ", ", first.shape,
+              ", the file has ", parts.back()->shape);
+  }
+  std::vector<int64_t> dims = first.shape.dims();
+  VIT_CHECK(!dims.empty(), Code::kModel, name, ": expected a tensor of 1 or 2 axes, the file has a number");
+  dims[0] *= 3;
+  std::vector<float> values;
+  for (const Tensor* tensor : parts) {
     const std::vector<float> rows = values_of(*tensor);
     values.insert(values.end(), rows.begin(), rows.end());
   }
-  VIT_CHECK(!dims.empty(), Code::kModel, name, ": expected a tensor of 1 or 2 axes, the file has a number");
-  dims[0] *= 3;
   return constant_tensor(name, Shape(std::move(dims)), std::move(values));
 }
 
