@@ -38,7 +38,7 @@ TEST_CASE("a patch that the picture does not fill is completed with normalised z
     for (int64_t y = 0; y < kHeight; ++y)
       std::copy_n(planes.data() + (c * kHeight + y) * kWidth, kWidth, whole.data() + (c * kWholeHeight + y) * kWholeWidth);
 
-  Session reference(model, {.threads = 1, .isa = "sse2", .taps = {"tokens"}});
+  Session reference(model, {.threads = 1, .isa = isa_name(usable_isas().front()), .taps = {"tokens"}});
   reference.run(whole.data(), 1, kWholeHeight, kWholeWidth, Output::kFeatures);
   for (const Isa isa : usable_isas())
     for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {

@@ -22,7 +22,7 @@ std::string refusal(const std::string& name) {
   return "";
 }
 
-TEST_CASE("every entry of timm's registry that is no hybrid makes a graph", "[arch]") {
+TEST_CASE("every entry of timm's registry that is no hybrid makes a graph", "[arch][long]") {
   const std::vector<std::string> names = timm_entry_names();
   CHECK(names.size() == 173);
   CHECK(timm_hybrid_names().size() == 14);

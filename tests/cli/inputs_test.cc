@@ -131,7 +131,7 @@ TEST_CASE("lists that cannot be used end with 2 and a sentence", "[cli]") {
   }
 }
 
-TEST_CASE("ten thousand images with 137 bad ones take the memory of a few", "[cli]") {
+TEST_CASE("ten thousand images with 137 bad ones take the memory of a few", "[cli][long]") {
   if (slow_build()) {
     WARN("skipped in this build: it would take many minutes, and its memory is not the product's");
     return;
