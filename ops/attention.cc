@@ -38,6 +38,7 @@ void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t
           Product product = product_with(w, column, columns);
           product.x = pass.row(x, row), product.x_stride = x.stride * 4, product.rows = rows;
           product.y = y, product.y_stride = y_stride, product.store = Writer::kStore;
+          product.more = p + together < last;
           return multiply(*kernels, w.precision, product);
         }
         if constexpr (Writer::kStore == ProductStore::kWrite)
@@ -147,10 +148,12 @@ void AttentionStep::attend_f32(const Pass& pass, int image, int64_t begin, int64
 }
 
 void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int64_t end) const {
-  const int64_t panel = layout.panel, dim = layout.head_dim, steps = layout.head_steps();
+  const int64_t dim = layout.head_dim, steps = layout.head_steps();
   const float scale = score_scale(dim);
   const ImageRows& rows = pass.rows[work.stage][image];
   const int64_t padded = layout.padded_rows(rows.count), stride = score_stride(rows.count);
+  // Half a panel of two vectors takes as long as a whole one.
+  const int64_t score_columns = layout.panel == 2 * kernels->lanes ? layout.panel : kernels->lanes;
   const int64_t narrow_stride = probability_stride(rows.count);
   const BF16Heads at(pass, *kernels, layout, heads, work.stage, image);
   float* scores = pass.scratch;
@@ -161,26 +164,21 @@ void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int6
     for_tiles(begin, end, kernels->product_rows, [&](int64_t row, int64_t count) {
       Product product;
       product.rows = count;
-      product.x = pass.row(heads.q, row) + head * steps, product.x_stride = heads.q.stride * 4, product.steps = steps;
-      product.panels = keys, product.columns = std::min(padded, round_up(rows.count, 2 * kernels->lanes));
+      product.x = pass.row(heads.q, row) + head * steps, product.x_stride = heads.q.stride * 4;
+      product.steps = steps, product.used_steps = ceil_div(dim, 2);
+      product.panels = keys, product.columns = round_up(rows.count, score_columns);
       product.y = scores, product.y_stride = stride;
       kernels->multiply_bf16(product);
       float inverse[kMostTileRows];
       kernels->softmax_bf16_rows(scores, stride, count, scale, rows.count, reinterpret_cast<uint16_t*>(probabilities),
                                  2 * narrow_stride, inverse);
       for (int64_t i = 0; i < count; ++i) inverse[i] = 1.0f / inverse[i];
-      product.x = probabilities, product.x_stride = narrow_stride * 4,
-      product.steps = operand_steps(Precision::kBF16, rows.count);
+      product.x = probabilities, product.x_stride = narrow_stride * 4;
+      product.steps = padded / 2, product.used_steps = ceil_div(rows.count, 2);
+      product.panels = values, product.columns = dim;
       product.row_factor = inverse;
-      product.y_stride = y.stride;
-      // Panels of values have room for `padded` rows: they follow each other where that is what the product reads.
-      const int64_t together = 2 * product.steps == padded ? dim : panel;
-      for (int64_t d = 0; d < dim; d += together) {
-        product.panels = values + d * padded;
-        product.y = pass.row(y, row) + head * dim + d;
-        product.columns = std::min(together, dim - d);
-        kernels->multiply_bf16(product);
-      }
+      product.y = pass.row(y, row) + head * dim, product.y_stride = y.stride;
+      kernels->multiply_bf16(product);
     });
   }
 }

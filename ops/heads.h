@@ -189,10 +189,11 @@ class BF16Heads : public HeadsOfImage<BF16Heads, uint16_t> {
   /// Rows behind the image's last one, up to a whole operand: they meet probabilities of zero, and zero times NaN is NaN.
   void clear_values(int64_t row, int64_t head, int64_t dim, int64_t n) const {
     const int64_t end = rows_.begin + 2 * operand_steps(Precision::kBF16, rows_.count);
-    for (; row < end; ++row) {
-      uint16_t* to = value_at(row, head, dim);
+    if ((row - rows_.begin) % 2 != 0) {
+      uint16_t* to = value_at(row++, head, dim);
       for (int64_t d = 0; d < n; ++d) to[2 * d] = 0;
     }
+    for (; row < end; row += 2) std::memset(value_at(row, head, dim), 0, static_cast<size_t>(2 * n) * sizeof(Number));
   }
 };
 

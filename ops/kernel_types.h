@@ -55,8 +55,10 @@ struct Product {
   const float* row_factor = nullptr;    ///< [rows]: v is multiplied by it; or null. Not for 8-bit operands
   void* y = nullptr;                    ///< [rows, columns]
   int64_t y_stride = 0;                 ///< elements
-  int64_t steps = 0;                    ///< a multiple of 16
+  int64_t steps = 0;                    ///< of a panel, a multiple of 16
+  int64_t used_steps = 0;               ///< what lies behind these is zero, in rows and panels, and may be left out; 0: `steps`
   int64_t rows = 0, columns = 0;        ///< at least 1
+  bool more = false;                    ///< whether the panel behind these is next: it is brought to the level-2 cache
   ProductStore store = ProductStore::kWrite;
   Activation activation = Activation::kNone;  ///< not with kAdd and kScaleAdd
 };

@@ -38,8 +38,7 @@ VIT_INLINE void with_activation(Activation kind, Use use) {
 /// The same for results that are rounded to 8 bits or bfloat16 next.
 template <class Use>
 VIT_INLINE void with_coarse_activation(Activation kind, Use use) {
-  if (kind == Activation::kGelu)
-    return use([](Vec x) __attribute__((always_inline)) { return x * (Vec(0.5f) + normal_cdf_minus_half_coarse(x)); });
+  if (kind == Activation::kGelu) return use([](Vec x) __attribute__((always_inline)) { return gelu_coarse(x); });
   with_activation(kind, use);
 }
 

@@ -86,11 +86,10 @@ VIT_INLINE void amx_product(const Product& p) {
   const int rows = static_cast<int>((p.rows + blocks - 1) / blocks), first = rows > kAmxRows ? (rows + 1) / 2 : rows;
   configure(first, rows - first);
   // Nothing to do to the sums: they are the result.
-  const bool plain = __is_same(Sum, float) && p.store == ProductStore::kWrite && p.bias == nullptr && p.row_factor == nullptr &&
-                     p.activation == Activation::kNone;
+  const bool plain = __is_same(Sum, float) && only_multiplied(p) && p.row_factor == nullptr;
   const auto* w = static_cast<const uint8_t*>(p.panels);
   for (int64_t column = 0; column < p.columns; column += kAmxPanelColumns, w += panel_bytes) {
-    const int64_t left = p.columns - column, soon_lines = left > kAmxPanelColumns ? panel_bytes / 64 : 0;
+    const int64_t left = p.columns - column, soon_lines = left > kAmxPanelColumns || p.more ? panel_bytes / 64 : 0;
     const bool direct = plain && left >= kAmxPanelColumns;
     for (int64_t b = 0; b < blocks; ++b) {
       const int64_t from = b * rows, at = from + rows <= p.rows ? from : p.rows - rows;
@@ -105,7 +104,8 @@ VIT_INLINE void amx_product(const Product& p) {
         amx_block<Dot, false>(x, p.x_stride, w, p.steps, first, to, stride, soon, count);
       if (direct) continue;
       const int64_t again = from - at;
-      finish(p, {from, column, static_cast<int>(rows - again), kAmxPanelColumns}, sums + again * kAmxPanelColumns, kAmxPanelColumns);
+      finish(p, {from, column, static_cast<int>(rows - again), kAmxPanelColumns}, sums + again * kAmxPanelColumns,
+             kAmxPanelColumns);
     }
   }
   _tile_release();

@@ -11,30 +11,10 @@ namespace {
 // ---- multiply-add of one step: four bytes of a row, broadcast, with four bytes of each column
 // -----------------------------------------
 
-#if defined(__AVX512F__)
-using Bits = __m512i;
-VIT_INLINE Bits load_bits(const uint8_t* p) { return _mm512_loadu_si512(p); }
-VIT_INLINE Bits broadcast(int32_t word) { return _mm512_set1_epi32(word); }
-VIT_INLINE void store_bits(void* p, Bits v) { _mm512_storeu_si512(p, v); }
-#elif defined(__AVX2__)
-using Bits = __m256i;
-VIT_INLINE Bits load_bits(const uint8_t* p) { return _mm256_loadu_si256(reinterpret_cast<const __m256i*>(p)); }
-VIT_INLINE Bits broadcast(int32_t word) { return _mm256_set1_epi32(word); }
-VIT_INLINE void store_bits(void* p, Bits v) { _mm256_storeu_si256(static_cast<__m256i*>(p), v); }
-#else
-typedef int32_t Bits __attribute__((vector_size(16)));
-VIT_INLINE Bits load_bits(const uint8_t* p) {
-  Bits v;
-  memcpy(&v, p, sizeof v);
-  return v;
-}
-VIT_INLINE Bits broadcast(int32_t word) { return Bits{word, word, word, word}; }
-VIT_INLINE void store_bits(void* p, Bits v) { memcpy(p, &v, sizeof v); }
-#endif
-
 /// u8 x s8, exact in s32.
 struct Int8 {
   using Sum = int32_t;
+  static VIT_INLINE Vec floats(Bits v) { return float_of(v); }
 #if defined(__AVX512VNNI__)
   static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
   static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) { return _mm512_dpbusd_epi32(sum, x, w); }
@@ -66,13 +46,6 @@ struct Int8 {
 /// bfloat16 x bfloat16 in float32.
 struct BF16 {
   using Sum = float;
-#if defined(__AVX512BF16__)
-  static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
-  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
-    return _mm512_castps_si512(
-        _mm512_dpbf16_ps(_mm512_castsi512_ps(sum), reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w)));
-  }
-#else
   static VIT_INLINE Vec floats(Bits v) {
 #if defined(__AVX512F__)
     return Vec(_mm512_castsi512_ps(v));
@@ -84,6 +57,13 @@ struct BF16 {
     return Vec(reinterpret_cast<float32x4_t>(v));
 #endif
   }
+#if defined(__AVX512BF16__)
+  static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
+  static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
+    return _mm512_castps_si512(
+        _mm512_dpbf16_ps(_mm512_castsi512_ps(sum), reinterpret_cast<__m512bh>(x), reinterpret_cast<__m512bh>(w)));
+  }
+#else
   static VIT_INLINE Bits bits(Vec v) {
 #if defined(__AVX512F__)
     return _mm512_castps_si512(v);
@@ -130,6 +110,49 @@ constexpr int kDotRows = 4;
 #endif
 constexpr int kDotVectors = kPanelColumns / static_cast<int>(kLanes);
 
+/// The commonest endings of whole tiles, without a detour; whether this was one.
+template <class Dot, int R, int J>
+VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, const Bits (&acc)[R][J]) {
+  using Sum = typename Dot::Sum;
+  if (tile.column + J * kLanes > p.columns) return false;
+  auto* y = static_cast<float*>(p.y);
+  auto* narrow = static_cast<uint16_t*>(p.y);
+  if constexpr (__is_same(Sum, float))
+    if (only_multiplied(p)) {
+      y += tile.row * p.y_stride + tile.column;
+#pragma GCC unroll 6
+      for (int i = 0; i < R; ++i, y += p.y_stride) {
+        const FloatRow row(p, tile.row + i);
+#pragma GCC unroll 4
+        for (int j = 0; j < J; ++j) store(y + j * kLanes, Dot::floats(acc[i][j]) * row.factor);
+      }
+      return true;
+    }
+  const auto each = [&](auto put) __attribute__((always_inline)) {
+#pragma GCC unroll 4
+    for (int j = 0; j < J; ++j) {
+      const int64_t column = tile.column + j * kLanes;
+      const ColumnsOf<Sum> columns(p, column);
+#pragma GCC unroll 6
+      for (int i = 0; i < R; ++i)
+        put((tile.row + i) * p.y_stride + column, columns.value(RowOf<Sum>(p, tile.row + i), Dot::floats(acc[i][j])));
+    }
+    return true;
+  };
+  if constexpr (J == kDotVectors && R >= kDotRows - 1) {
+    const bool plain = p.activation == Activation::kNone, gelu = p.activation == Activation::kGelu;
+    if (p.store == ProductStore::kWrite && plain)
+      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, v); });
+    if (p.store == ProductStore::kWrite && gelu)
+      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, gelu_coarse(v)); });
+    if (p.store == ProductStore::kBF16 && plain)
+      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); });
+    if (p.store == ProductStore::kBF16 && gelu)
+      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, gelu_coarse(v)); });
+  }
+  return false;
+}
+
 /// R rows x J vectors, summed over all steps, of the panel at `w`; brings `soon_lines` lines from `soon` to the level-2 cache.
 template <class Dot, int R, int J>
 void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const uint8_t* soon, int64_t soon_lines) noexcept {
@@ -142,7 +165,7 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
   const int64_t stride = p.x_stride;
   const auto* x = static_cast<const uint8_t*>(p.x) + tile.row * stride;
   const uint8_t* const soon_end = soon + 64 * soon_lines;
-  for (const uint8_t* const end = x + 4 * p.steps; x != end;) {
+  for (const uint8_t* const end = x + 4 * (p.used_steps > 0 ? p.used_steps : p.steps); x != end;) {
     if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
     soon += 64;
     // The bound is not to be known: unrolled, GCC adds up products of four steps before the sums, for which there are no
@@ -162,6 +185,7 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
     }
   }
 
+  if (finish_in_registers<Dot>(p, tile, acc)) return;
   alignas(64) typename Dot::Sum sums[R * J * kLanes];
 #pragma GCC unroll 6
   for (int i = 0; i < R; ++i)
@@ -189,7 +213,7 @@ VIT_INLINE void dot_product(const Product& p) {
   const auto* w = static_cast<const uint8_t*>(p.panels);
   for (int64_t column = 0; column < p.columns; column += kPanelColumns, w += panel_bytes) {
     const int64_t left = p.columns - column, vectors = left < kPanelColumns ? (left + kLanes - 1) / kLanes : kDotVectors;
-    const int64_t soon_lines = left > kPanelColumns ? panel_bytes / 64 : 0;
+    const int64_t soon_lines = left > kPanelColumns || p.more ? panel_bytes / 64 : 0;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
       const int64_t end = p.rows * (t + 1) / tiles, first = soon_lines * t / tiles, last = soon_lines * (t + 1) / tiles;
       const TilePlace tile{row, column, static_cast<int>(end - row), static_cast<int>(vectors * kLanes)};

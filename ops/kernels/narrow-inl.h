@@ -69,6 +69,9 @@ VIT_INLINE void store_bf16(uint16_t* p, Vec v) {
 /// All lanes, or the first of them.
 VIT_INLINE void store_bf16_lanes(uint16_t* p, int64_t count, Vec v) {
   if (count == kLanes) return store_bf16(p, v);
+#if defined(__AVX512BF16__)
+  return _mm256_mask_storeu_epi16(p, static_cast<__mmask16>((1u << count) - 1), reinterpret_cast<__m256i>(_mm512_cvtneps_pbh(v)));
+#endif
   alignas(64) uint16_t lanes[kLanes];
   store_bf16(lanes, v);
   memcpy(p, lanes, static_cast<size_t>(count) * sizeof(uint16_t));
@@ -121,12 +124,16 @@ void quantise_row(const float* x, int64_t n, uint8_t* y) noexcept {
     store_bytes(bytes, quantise(load_first(x + i, n - i, 0.0f)));
     memcpy(y + i, bytes, static_cast<size_t>(n - i));
   }
-  memset(y + n, 0, static_cast<size_t>(padded - n));
+  if (n < padded) memset(y + n, 0, static_cast<size_t>(padded - n));
   memcpy(y + padded, &row, sizeof row);
 }
 
 VIT_INLINE void pad_bf16(uint16_t* y, int64_t n) {
-  memset(y + n, 0, static_cast<size_t>(operand_bytes(Precision::kBF16, n) - 2 * n));
+  const int64_t padding = operand_bytes(Precision::kBF16, n) / 2 - n;  // at most 31
+#if defined(__AVX512F__)
+  return _mm512_mask_storeu_epi16(y + n, (1u << padding) - 1, _mm512_setzero_si512());
+#endif
+  memset(y + n, 0, static_cast<size_t>(padding) * sizeof(uint16_t));
 }
 
 /// y = x, rounded to nearest even, padded with zeros to operand_bytes. x: [n].

@@ -64,6 +64,15 @@ VIT_EMULATED void _mm512_mask_storeu_ps(void* p, __mmask16 mask, __m512 v) {
     if (mask >> i & 1) static_cast<float*>(p)[i] = v[i];
 }
 
+VIT_EMULATED void _mm512_mask_storeu_epi16(void* p, __mmask32 mask, __m512i v) {
+  for (int i = 0; i < 32; ++i)
+    if (mask >> i & 1) memcpy(static_cast<char*>(p) + 2 * i, reinterpret_cast<const char*>(&v) + 2 * i, 2);
+}
+VIT_EMULATED void _mm256_mask_storeu_epi16(void* p, __mmask16 mask, __m256i v) {
+  for (int i = 0; i < 16; ++i)
+    if (mask >> i & 1) memcpy(static_cast<char*>(p) + 2 * i, reinterpret_cast<const char*>(&v) + 2 * i, 2);
+}
+
 VIT_EMULATED __m512i _mm512_and_si512(__m512i a, __m512i b) { return a & b; }
 VIT_EMULATED __m512i _mm512_or_si512(__m512i a, __m512i b) { return a | b; }
 VIT_EMULATED __m512i _mm512_add_epi32(__m512i a, __m512i b) { return (__m512i)((emulated::Word)a + (emulated::Word)b); }
@@ -119,6 +128,11 @@ VIT_EMULATED __m512i _mm512_cvtps_epi32(__m512 v) {
   for (int i = 0; i < 16; ++i) whole[i] = _mm_cvtss_si32(_mm_set_ss(v[i]));  // to nearest; 0x80000000 for what does not fit
   return (__m512i)whole;
 }
+VIT_EMULATED __m512i _mm512_cvttps_epi32(__m512 v) {
+  emulated::Int32 whole;
+  for (int i = 0; i < 16; ++i) whole[i] = _mm_cvttss_si32(_mm_set_ss(v[i]));
+  return (__m512i)whole;
+}
 VIT_EMULATED __m512i _mm512_cvtepu8_epi32(__m128i v) {
   return (__m512i) __builtin_convertvector((emulated::UInt8x16)v, emulated::Int32);
 }
@@ -151,6 +165,13 @@ VIT_EMULATED __m512i _mm512_permutexvar_epi32(__m512i order, __m512i v) {
   for (int i = 0; i < 16; ++i) out[i] = ((emulated::Int32)v)[((emulated::Int32)order)[i] & 15];
   return (__m512i)out;
 }
+VIT_EMULATED __m512 _mm512_load_ps(const void* p) {
+  __m512 v;
+  memcpy(&v, p, sizeof v);
+  return v;
+}
+VIT_EMULATED __m512 _mm512_abs_ps(__m512 v) { return (__m512)((emulated::Word)v & 0x7fffffffu); }
+VIT_EMULATED __m512 _mm512_permutexvar_ps(__m512i order, __m512 v) { return (__m512)_mm512_permutexvar_epi32(order, (__m512i)v); }
 VIT_EMULATED __m128i _mm512_cvtusepi32_epi8(__m512i v) {
   const auto words = (emulated::Word)v, most = emulated::Word{} + 255;
   return _mm512_cvtepi32_epi8((__m512i)(words < most ? words : most));
