@@ -65,12 +65,12 @@ void for_runs(int64_t first, int64_t count, int64_t panel, Each each) {
 }  // namespace
 
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
-                         const std::function<void(float*)>& bias, std::span<const float> column_factor) {
+                         const std::function<void(float*)>& bias, std::span<const float> column_factor, Pages pages) {
   PackedLinear packed;
   packed.precision = precision;
   packed.in = in, packed.out = out, packed.panel = panel;
   const int64_t steps = packed.steps();
-  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes());
+  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes(), pages);
   packed.bias = pad_to_panels(out, panel, bias);
   if (precision == Precision::kInt8) {
     packed.scale = pad_to_panels(out, panel, nullptr);
@@ -99,7 +99,7 @@ PackedLinear with_panel(const PackedLinear& packed, int64_t panel) {
   PackedLinear other;
   other.precision = packed.precision;
   other.in = packed.in, other.out = packed.out, other.panel = panel;
-  other.weight = Buffer<uint8_t>(other.panels() * other.panel_bytes());
+  other.weight = Buffer<uint8_t>(other.panels() * other.panel_bytes(), Pages::kShared);
   const auto widened = [&](const Buffer<float>& values) {
     return pad_to_panels(packed.out, panel, [&](float* to) { std::copy_n(values.data(), packed.out, to); });
   };

@@ -50,10 +50,11 @@ struct Upcoming {
 /// Writes output channels [first, first + count) of a weight, [count, in] as float32.
 using RowSource = std::function<void(int64_t first, int64_t count, float* to)>;
 
-/// `bias` may be empty: zeros. `column_factor` [in] multiplies the weights of each input channel, or is empty. Throws
-/// Error(kMemory).
+/// `bias` may be empty: zeros. `column_factor` [in] multiplies the weights of each input channel, or is empty. `pages`: of the
+/// weights. Throws Error(kMemory).
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
-                         const std::function<void(float* to)>& bias, std::span<const float> column_factor = {});
+                         const std::function<void(float* to)>& bias, std::span<const float> column_factor = {},
+                         Pages pages = Pages::kShared);
 
 /// The same weights in panels of another width.
 PackedLinear with_panel(const PackedLinear& packed, int64_t panel);

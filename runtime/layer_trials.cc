@@ -97,7 +97,7 @@ std::vector<LayerChoice> LayerTrials::candidates(const LayerRows& rows, const Pa
 
 void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
   // A pass that runs meanwhile has these weights too, so that they are packed once.
-  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns);
+  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns, {}, Pages::kOwn);
   const Results exact = multiply_f32(kernels_, rows, *weights);
   std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {

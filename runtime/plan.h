@@ -64,6 +64,7 @@ struct PlanOptions {
   bool pixels = true;  ///< 8-bit pixels in, else float planes
   std::vector<std::string> taps;
   std::vector<TokenSelection> selections = {};
+  Pages pages = Pages::kShared;  ///< of weights
 };
 
 /// Immutable but for what its steps reserve; runs belong to a Session.

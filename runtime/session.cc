@@ -80,7 +80,8 @@ QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
   const PlanOptions of_pass{.kernels = kernels,
                             .want = classifier ? Output::kLogits : Output::kEmbedding,
                             .pixels = model->config().channels == 3,
-                            .taps = {features.name}};
+                            .taps = {features.name},
+                            .pages = Pages::kOwn};  // freed layer by layer
   LayerTrials trials(*model, *kernels, calibration.trial);
   if (calibration.pictures > 0)
     calibrate_on_pictures(calibration, of_pass, trials);

@@ -5,6 +5,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <memory>
+#include <mutex>
+#include <utility>
 
 #include "ops/core/error.h"
 
@@ -20,6 +23,27 @@ void* allocate(size_t bytes, size_t alignment) {
   return at;
 }
 
+/// Memory that buffers take parts of, one behind the other; freed with the last of them. Pages that none has touched do not
+/// exist.
+constexpr size_t kSlab = 8 * kHugePage;
+/// Smaller ones stay apart: a small model shall not take a huge page for itself.
+constexpr size_t kLeastShared = kHugePage / 16;
+
+void* from_slab(size_t bytes, std::shared_ptr<void>* slab) {
+  static std::mutex mutex;
+  static std::weak_ptr<void> newest;
+  static size_t used = 0;
+  const std::lock_guard lock(mutex);
+  *slab = newest.lock();
+  if (*slab == nullptr || kSlab - used < bytes) {
+    void* at = memory_seam().allocate(kSlab, kHugePage);
+    if (at == nullptr) return nullptr;
+    slab->reset(at, memory_seam().release);
+    newest = *slab, used = 0;
+  }
+  return static_cast<char*>(slab->get()) + std::exchange(used, used + bytes);
+}
+
 }  // namespace
 
 MemorySeam& memory_seam() {
@@ -27,18 +51,21 @@ MemorySeam& memory_seam() {
   return seam;
 }
 
-RawBuffer::RawBuffer(size_t bytes) : bytes_(bytes) {
+RawBuffer::RawBuffer(size_t bytes, Pages pages) : bytes_(bytes) {
   if (bytes == 0) return;
-  // Weights of a large model are walked through once a pass: huge pages save 2 % there.
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const size_t rounded = (bytes + 63) / 64 * 64;
-  data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);
+  if (pages == Pages::kShared && rounded >= kLeastShared && rounded <= kSlab / 2) {
+    data_ = from_slab(rounded, &slab_);
+  } else {
+    data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);
+  }
   VIT_CHECK(data_ != nullptr, Code::kMemory, "out of memory: ", bytes, " bytes could not be had");
   std::memset(data_, 0, bytes);
 }
 
 RawBuffer::~RawBuffer() {
-  if (data_ != nullptr && !borrowed_) memory_seam().release(data_);
+  if (data_ != nullptr && !borrowed_ && slab_ == nullptr) memory_seam().release(data_);
 }
 
 }  // namespace vit

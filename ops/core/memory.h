@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <utility>
 
 namespace vit {
@@ -19,10 +20,14 @@ MemorySeam& memory_seam();
 template <class T>
 class Buffer;
 
+/// Whether a buffer has pages of its own, or shares huge ones with others that live about as long. A pass walks through all
+/// weights: in small pages, each of a few hundred kilobytes would cost a look at a page table every 4 KiB.
+enum class Pages { kOwn, kShared };
+
 class RawBuffer {
  public:
   RawBuffer() = default;
-  explicit RawBuffer(size_t bytes);
+  explicit RawBuffer(size_t bytes, Pages pages = Pages::kOwn);
   /// Somebody else's bytes, which must outlive the object.
   static RawBuffer borrow(void* data, size_t bytes) {
     RawBuffer buffer;
@@ -30,11 +35,15 @@ class RawBuffer {
     return buffer;
   }
   RawBuffer(RawBuffer&& other) noexcept
-      : data_(std::exchange(other.data_, nullptr)), bytes_(std::exchange(other.bytes_, 0)), borrowed_(other.borrowed_) {}
+      : data_(std::exchange(other.data_, nullptr)),
+        bytes_(std::exchange(other.bytes_, 0)),
+        borrowed_(other.borrowed_),
+        slab_(std::move(other.slab_)) {}
   RawBuffer& operator=(RawBuffer&& other) noexcept {
     std::swap(data_, other.data_);
     std::swap(bytes_, other.bytes_);
     std::swap(borrowed_, other.borrowed_);
+    std::swap(slab_, other.slab_);
     return *this;
   }
   ~RawBuffer();
@@ -45,13 +54,14 @@ class RawBuffer {
   void* data_ = nullptr;
   size_t bytes_ = 0;
   bool borrowed_ = false;
+  std::shared_ptr<void> slab_;  ///< what its pages are part of
 };
 
 template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(int64_t count) : raw_(bytes_of(count)), count_(count) {}
+  explicit Buffer(int64_t count, Pages pages = Pages::kOwn) : raw_(bytes_of(count), pages), count_(count) {}
   /// Elements that somebody else keeps, and that nobody writes.
   static Buffer borrow(const T* data, int64_t count) {
     Buffer buffer;

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Shapes, arithmetic on sizes, memory and the choice of an instruction set.
+#include <algorithm>
 #include <cstdlib>
 #include <limits>
 
@@ -122,6 +123,39 @@ TEST_CASE("a buffer gives back what it took, once", "[core]") {
   CHECK(released == 2);
   { Buffer<int> none; }
   CHECK(released == 2);
+}
+
+TEST_CASE("buffers that share pages are apart, zeroed, and given back with the last of them", "[core]") {
+  SavedMemorySeam saved;
+  released = 0;
+  static int taken;
+  taken = 0;
+  memory_seam() = {[](size_t bytes, size_t alignment) { return ++taken, std::aligned_alloc(alignment, bytes); },
+                   [](void* at) { ++released, std::free(at); }};
+  constexpr int64_t kBytes = 300'001;
+  {
+    std::vector<Buffer<uint8_t>> buffers;
+    const auto add = [&] { buffers.emplace_back(kBytes, Pages::kShared); };
+    while (taken < 3) {
+      add();
+      const Buffer<uint8_t>& last = buffers.back();
+      CHECK(reinterpret_cast<uintptr_t>(last.data()) % 64 == 0);
+      CHECK(std::all_of(last.begin(), last.end(), [](uint8_t byte) { return byte == 0; }));
+      std::fill(last.begin(), last.end(), static_cast<uint8_t>(buffers.size()));
+    }
+    CHECK(buffers.size() > 100);  // 16 MiB hold 55
+    for (size_t i = 0; i < buffers.size(); ++i)
+      CHECK(std::all_of(buffers[i].begin(), buffers[i].end(), [&](uint8_t byte) { return byte == static_cast<uint8_t>(i + 1); }));
+    Buffer<uint8_t> kept = std::move(buffers.front());
+    buffers.clear();
+    CHECK(released == 2);
+    CHECK(kept[kBytes - 1] == 1);
+    { const Buffer<uint8_t> small(1000, Pages::kShared); }  // has its own
+    CHECK(released == 3);
+    memory_seam().allocate = [](size_t, size_t) -> void* { return nullptr; };
+    CHECK(error_of([] { Buffer<uint8_t> none(kBytes, Pages::kShared); }).code() == Code::kMemory);
+  }
+  CHECK(released == taken);
 }
 
 TEST_CASE("an instruction set is chosen by name, by VIT_ISA or as the best", "[core]") {
