@@ -3,6 +3,7 @@
 
 #include <sys/mman.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -23,20 +24,23 @@ void* allocate(size_t bytes, size_t alignment) {
   return at;
 }
 
-/// Memory that buffers take parts of, one behind the other; freed with the last of them. Pages that none has touched do not
-/// exist.
-constexpr size_t kSlab = 8 * kHugePage;
-/// Smaller ones stay apart: a small model shall not take a huge page for itself.
+/// Slabs are memory that buffers take parts of, one behind the other; freed with the last of them. Each is larger than the one
+/// before, up to this; what is not touched takes no memory.
+constexpr size_t kLargestSlab = 8 * kHugePage;
+/// Smaller buffers stay apart: a small model shall not take a huge page for itself.
 constexpr size_t kLeastShared = kHugePage / 16;
 
 void* from_slab(size_t bytes, std::shared_ptr<void>* slab) {
   static std::mutex mutex;
   static std::weak_ptr<void> newest;
-  static size_t used = 0;
+  static size_t size = 0, used = 0;
   const std::lock_guard lock(mutex);
   *slab = newest.lock();
-  if (*slab == nullptr || kSlab - used < bytes) {
-    void* at = memory_seam().allocate(kSlab, kHugePage);
+  if (*slab == nullptr || size - used < bytes) {
+    size = *slab == nullptr ? kHugePage : std::min(2 * size, kLargestSlab);
+    while (size < bytes) size *= 2;
+    used = size;  // should there be none
+    void* at = memory_seam().allocate(size, kHugePage);
     if (at == nullptr) return nullptr;
     slab->reset(at, memory_seam().release);
     newest = *slab, used = 0;
@@ -55,7 +59,7 @@ RawBuffer::RawBuffer(size_t bytes, Pages pages) : bytes_(bytes) {
   if (bytes == 0) return;
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const size_t rounded = (bytes + 63) / 64 * 64;
-  if (pages == Pages::kShared && rounded >= kLeastShared && rounded <= kSlab / 2) {
+  if (pages == Pages::kShared && rounded >= kLeastShared && rounded <= kLargestSlab / 2) {
     data_ = from_slab(rounded, &slab_);
   } else {
     data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);

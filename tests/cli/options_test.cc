@@ -112,6 +112,9 @@ TEST_CASE("help and version go to standard output and end with 0", "[cli]") {
     CHECK(help.out.find("[own]") != std::string::npos);  // a default
     CHECK(is_clean_text(help.out));
   }
+  CHECK(infer({"help"}).out == infer({"--help"}).out);
+  CHECK(infer({"help", "info"}).out == infer({"info", "--help"}).out);
+  CHECK(infer({"version"}).out == infer({"--version"}).out);
   const ProcessResult version = infer({"--version"});
   CHECK(version.status == 0);
   CHECK(lines_of(version.out).size() == 1);

@@ -70,6 +70,15 @@ TEST_CASE("vit-quantize reports each layer, what was kept and why", "[cli]") {
   CHECK(result.out.find("20 layers in int8, 4 layers in f32") != std::string::npos);
 }
 
+TEST_CASE("a report that cannot be written is known before the work, and leaves no file", "[cli]") {
+  const TempFolder folder;
+  const ProcessResult result =
+      quantize({demonstration_folder(), folder.path("m.vit"), "--report", folder.path("none/report.json")});
+  CHECK(result.status == 4);
+  CHECK(result.err.find("none/report.json") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(folder.path("m.vit")));
+}
+
 TEST_CASE("vit-quantize compares its file with the source on request", "[cli]") {
   const TempFolder folder;
   folder.write("pictures/cat/a.ppm", ppm(picture(40, 30, 3), 40, 30));

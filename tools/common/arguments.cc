@@ -48,6 +48,11 @@ Words sort_words(const ProgramSpec& program, const std::vector<std::string>& wor
   for (size_t i = 0; i < words.size(); ++i) {
     const std::string& word = words[i];
     if (only_inputs || word.size() < 2 || word[0] != '-') {
+      // As git and others have it: `vit-infer help`, `vit-infer help info`.
+      if (first && !only_inputs && (word == "help" || word == "version") && access(word.c_str(), F_OK) != 0) {
+        out.options.push_back("--" + word);
+        continue;
+      }
       const auto named =
           std::find_if(program.commands.begin(), program.commands.end(), [&](const CommandSpec& c) { return word == c.name; });
       if (first && !only_inputs && named != program.commands.end())

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 
 #include "tools/common/engine.h"
 #include "tools/common/failure.h"
@@ -109,6 +110,8 @@ int run(int argc, char** argv) {
 
   remember_interrupts();  // before there is a file to put away
   Output file(out, Output::Durable::kYes);
+  std::optional<Output> report;  // opened before the work, so that a wrong path costs none
+  if (arguments->has("report")) report.emplace(arguments->text("report", ""));
   CalibrationPictures calibration;
   if (arguments->has("calibrate")) calibration = add_calibration(*arguments, model, &options);
   const Quantized made = quantize(model, options, quiet);
@@ -118,10 +121,9 @@ int run(int argc, char** argv) {
   file.write({static_cast<const char*>(made.data()), made.bytes()});
   file.commit();
 
-  if (arguments->has("report")) {
-    Output report(arguments->text("report", ""));
-    report.write(layers + "\n");
-    report.commit();
+  if (report) {
+    report->write(layers + "\n");
+    report->commit();
   }
   Output output("-");
   const std::string counts = layers_summary(layers);
