@@ -3,7 +3,7 @@
 // four bytes of each column) at a time.
 #pragma once
 
-#include "ops/kernels/finish-inl.h"
+#include "ops/kernels/wrapped-inl.h"
 
 namespace vit {
 namespace {
@@ -14,6 +14,11 @@ namespace {
 /// u8 x s8, exact in s32.
 struct Int8 {
   using Sum = int32_t;
+#if defined(__AVX2__) && !defined(__AVX512VNNI__)
+  using Wrapped = WrappedSums;
+#else
+  using Wrapped = NeverWrapped;
+#endif
   static VIT_INLINE Vec floats(Bits v) { return float_of(v); }
 #if defined(__AVX512VNNI__)
   static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }
@@ -46,6 +51,7 @@ struct Int8 {
 /// bfloat16 x bfloat16 in float32.
 struct BF16 {
   using Sum = float;
+  using Wrapped = NeverWrapped;
   static VIT_INLINE Vec floats(Bits v) {
 #if defined(__AVX512F__)
     return Vec(_mm512_castsi512_ps(v));
@@ -103,13 +109,6 @@ struct BF16 {
 // ---- tiles in registers
 // ---------------------------------------------------------------------------------------------------------
 
-#if defined(__AVX512F__)
-constexpr int kDotRows = 6;
-#else
-constexpr int kDotRows = 4;
-#endif
-constexpr int kDotVectors = kPanelColumns / static_cast<int>(kLanes);
-
 /// The commonest endings of whole tiles, without a detour; whether this was one.
 template <class Dot, int R, int J>
 VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, const Bits (&acc)[R][J]) {
@@ -128,34 +127,43 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
       }
       return true;
     }
-  const auto each = [&](auto put) __attribute__((always_inline)) {
+  constexpr int kSideBySide = kLanes == 16 ? 1 : R;  // GELU's chain is short with AVX-512
+  const auto each = [&](auto activate, auto put) __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (int j = 0; j < J; ++j) {
       const int64_t column = tile.column + j * kLanes;
       const ColumnsOf<Sum> columns(p, column);
 #pragma GCC unroll 6
-      for (int i = 0; i < R; ++i)
-        put((tile.row + i) * p.y_stride + column, columns.value(RowOf<Sum>(p, tile.row + i), Dot::floats(acc[i][j])));
+      for (int first = 0; first < R; first += kSideBySide) {
+        Vec v[kSideBySide];
+#pragma GCC unroll 6
+        for (int i = 0; i < kSideBySide; ++i)
+          v[i] = columns.value(RowOf<Sum>(p, tile.row + first + i), Dot::floats(acc[first + i][j]));
+        activate(v);
+#pragma GCC unroll 6
+        for (int i = 0; i < kSideBySide; ++i) put((tile.row + first + i) * p.y_stride + column, v[i]);
+      }
     }
     return true;
   };
   if constexpr (J == kDotVectors && R >= kDotRows - 1) {
-    const bool plain = p.activation == Activation::kNone, gelu = p.activation == Activation::kGelu;
-    if (p.store == ProductStore::kWrite && plain)
-      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, v); });
-    if (p.store == ProductStore::kWrite && gelu)
-      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, gelu_coarse(v)); });
-    if (p.store == ProductStore::kBF16 && plain)
-      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); });
-    if (p.store == ProductStore::kBF16 && gelu)
-      return each([=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, gelu_coarse(v)); });
+    const auto plain = [](auto&) __attribute__((always_inline)){};
+    const auto gelu = [](auto& v) __attribute__((always_inline)) { gelu_coarse(v); };
+    const auto write = [=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, v); };
+    const auto write_bf16 = [=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); };
+    if (p.store == ProductStore::kWrite || p.store == ProductStore::kBF16) {
+      const bool floats = p.store == ProductStore::kWrite;
+      if (p.activation == Activation::kNone) return floats ? each(plain, write) : each(plain, write_bf16);
+      if (p.activation == Activation::kGelu) return floats ? each(gelu, write) : each(gelu, write_bf16);
+    }
   }
   return false;
 }
 
 /// R rows x J vectors, summed over all steps, of the panel at `w`; brings `soon_lines` lines from `soon` to the level-2 cache.
 template <class Dot, int R, int J>
-void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const uint8_t* soon, int64_t soon_lines) noexcept {
+void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const typename Dot::Wrapped* wrapped,
+              const uint8_t* soon, int64_t soon_lines) noexcept {
   Bits acc[R][J];
 #pragma GCC unroll 6
   for (int i = 0; i < R; ++i)
@@ -164,10 +172,23 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
 
   const int64_t stride = p.x_stride;
   const auto* x = static_cast<const uint8_t*>(p.x) + tile.row * stride;
+  const uint8_t* const end = x + 4 * (p.used_steps > 0 ? p.used_steps : p.steps);
   const uint8_t* const soon_end = soon + 64 * soon_lines;
-  for (const uint8_t* const end = x + 4 * (p.used_steps > 0 ? p.used_steps : p.steps); x != end;) {
+  const auto ask = [&]() __attribute__((always_inline)) {
     if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
     soon += 64;
+  };
+  if constexpr (!__is_same(typename Dot::Wrapped, NeverWrapped))
+    if (wrapped != nullptr) {
+      // Without this the results' lines, last seen a layer ago, are waited for when they are stored.
+      const auto* y = static_cast<const uint8_t*>(p.y);
+      const int64_t size = p.store == ProductStore::kBF16 ? 2 : 4;
+      for (int i = 0; i < R; ++i) __builtin_prefetch(y + ((tile.row + i) * p.y_stride + tile.column) * size, 1);
+      wrapped->multiply(acc, x, stride, w, ask);
+      x += 4 * wrapped->steps(), w += 4 * kPanelColumns * wrapped->steps();
+    }
+  while (x != end) {
+    ask();
     // The bound is not to be known: unrolled, GCC adds up products of four steps before the sums, for which there are no
     // registers.
     for (const uint8_t* const stop = x + 16 < end ? x + 16 : end; x != stop; x += 4, w += 4 * kPanelColumns) {
@@ -176,9 +197,7 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
       for (int j = 0; j < J; ++j) weight[j] = load_bits(w + j * 4 * kLanes);
 #pragma GCC unroll 6
       for (int i = 0; i < R; ++i) {
-        int32_t word;
-        memcpy(&word, x + i * stride, sizeof word);
-        const Bits value = broadcast(word);
+        const Bits value = broadcast_at(x + i * stride);
 #pragma GCC unroll 4
         for (int j = 0; j < J; ++j) acc[i][j] = Dot::add(acc[i][j], value, weight[j]);
       }
@@ -194,10 +213,12 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const u
   finish(p, tile, sums, J * kLanes);
 }
 
-using DotFunction = void (*)(const Product&, const TilePlace&, const uint8_t*, const uint8_t*, int64_t) noexcept;
+template <class Dot>
+using DotFunction = void (*)(const Product&, const TilePlace&, const uint8_t*, const typename Dot::Wrapped*, const uint8_t*,
+                             int64_t) noexcept;
 
 template <class Dot, int R = kDotRows, int J = kDotVectors>
-VIT_INLINE DotFunction dot_tile_for(int64_t rows, int64_t vectors) {
+VIT_INLINE DotFunction<Dot> dot_tile_for(int64_t rows, int64_t vectors) {
   if constexpr (R > 1)
     if (rows < R) return dot_tile_for<Dot, R - 1, J>(rows, vectors);
   if constexpr (J > 1)
@@ -211,13 +232,16 @@ VIT_INLINE void dot_product(const Product& p) {
   assert(p.rows >= 1 && p.columns >= 1 && p.steps % 16 == 0);
   const int64_t tiles = (p.rows + kDotRows - 1) / kDotRows, panel_bytes = p.steps * kPanelColumns * 4;
   const auto* w = static_cast<const uint8_t*>(p.panels);
+  typename Dot::Wrapped sums;
+  const bool worth_it = p.rows >= kRowsWorthWrapping;
   for (int64_t column = 0; column < p.columns; column += kPanelColumns, w += panel_bytes) {
+    if (worth_it) sums.prepare(w, p.steps);
     const int64_t left = p.columns - column, vectors = left < kPanelColumns ? (left + kLanes - 1) / kLanes : kDotVectors;
     const int64_t soon_lines = left > kPanelColumns || p.more ? panel_bytes / 64 : 0;
     for (int64_t t = 0, row = 0; t < tiles; ++t) {
       const int64_t end = p.rows * (t + 1) / tiles, first = soon_lines * t / tiles, last = soon_lines * (t + 1) / tiles;
       const TilePlace tile{row, column, static_cast<int>(end - row), static_cast<int>(vectors * kLanes)};
-      dot_tile_for<Dot>(end - row, vectors)(p, tile, w, w + panel_bytes + 64 * first, last - first);
+      dot_tile_for<Dot>(end - row, vectors)(p, tile, w, worth_it ? &sums : nullptr, w + panel_bytes + 64 * first, last - first);
       row = end;
     }
   }

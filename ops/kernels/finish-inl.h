@@ -34,6 +34,12 @@ VIT_INLINE Bits broadcast(int32_t word) { return Bits{word, word, word, word}; }
 VIT_INLINE void store_bits(void* p, Bits v) { memcpy(p, &v, sizeof v); }
 #endif
 
+VIT_INLINE Bits broadcast_at(const uint8_t* p) {
+  int32_t word;
+  memcpy(&word, p, sizeof word);
+  return broadcast(word);
+}
+
 /// Where a tile stands in its product.
 struct TilePlace {
   int64_t row = 0, column = 0;

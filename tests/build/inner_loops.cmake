@@ -12,8 +12,12 @@ endif()
 set(wrong FALSE)
 set(checked 0)
 
-# A tile's function in an object: `each` multiplications a step, with at most `loads` loads.
+# A tile's function in an object: `each` multiplications a step, with at most `loads` loads, and no store or so many.
 function(check set tile multiply each loads)
+  set(most_stores 0)
+  if(ARGN)
+    set(most_stores ${ARGN})
+  endif()
   set(object)
   foreach(entry IN LISTS SETS)
     if(entry MATCHES "^${set}=(.*)$")
@@ -37,8 +41,8 @@ function(check set tile multiply each loads)
   math(EXPR rest "${multiplies} % ${each}")
   math(EXPR most "(${loads}) * ${steps} + 1")  # and a loop's own
   message("${set}: ${tile}: ${multiplies} multiplications, ${found_loads} loads, ${stores} stores")
-  if(steps EQUAL 0 OR NOT rest EQUAL 0 OR found_loads GREATER most OR stores GREATER 0)
-    message("  expected a multiple of ${each}, at most ${most} loads and no store")
+  if(steps EQUAL 0 OR NOT rest EQUAL 0 OR found_loads GREATER most OR stores GREATER most_stores)
+    message("  expected a multiple of ${each}, at most ${most} loads and ${most_stores} stores")
     set(wrong TRUE PARENT_SCOPE)
   endif()
   math(EXPR checked "${checked} + 1")
@@ -47,9 +51,11 @@ endfunction()
 
 # R rows x J vectors: R * J multiplications out of R + J loads.
 check(avx2 "tile_of<6, 2>" "^vfmadd" 12 8)
-check(avx2 "Int8, 4, 2>" "^vpmaddubsw" 8 6)
+# Where sums wrap, four steps at a time (wrapped-inl.h): R rows read four values, 4 J weights and J centres. GCC 12 has one register
+# too few for the sums.
+check(avx2 "Int8, 4, 2>" "^vpmaddubsw" 32 59 1)
 check(avx512 "tile_of<6, 4>" "^vfmadd" 24 10)
-check(avx512 "Int8, 6, 4>" "^vpmaddubsw" 24 10)
+check(avx512 "Int8, 6, 4>" "^vpmaddubsw" 96 148 1)
 check(avx512vnni "Int8, 6, 4>" "^vpdpbusd" 24 10)
 check(avx512bf16 "Int8, 6, 4>" "^vpdpbusd" 24 10)
 check(avx512bf16 "BF16, 6, 4>" "^vdpbf16ps" 24 10)

@@ -24,6 +24,7 @@ typedef int32_t Int32 __attribute__((vector_size(64)));
 typedef uint32_t Word __attribute__((vector_size(64)));
 typedef int16_t Int16 __attribute__((vector_size(64)));
 typedef uint16_t Half __attribute__((vector_size(64)));
+typedef int8_t Int8 __attribute__((vector_size(64)));
 typedef int8_t Int8x16 __attribute__((vector_size(16)));
 typedef uint8_t UInt8x16 __attribute__((vector_size(16)));
 typedef int16_t Int16x16 __attribute__((vector_size(32)));
@@ -43,6 +44,7 @@ VIT_EMULATED __m512 flush(__m512 v) {
 }  // namespace emulated
 
 VIT_EMULATED __m512i _mm512_setzero_si512() { return __m512i{}; }
+VIT_EMULATED __m512i _mm512_set1_epi8(char value) { return (__m512i)(emulated::Int8{} + value); }
 VIT_EMULATED __m512i _mm512_set1_epi16(short value) { return (__m512i)(emulated::Int16{} + value); }
 VIT_EMULATED __m512i _mm512_set1_epi32(int value) { return (__m512i)(emulated::Int32{} + value); }
 VIT_EMULATED __m512i _mm512_castps_si512(__m512 v) { return (__m512i)v; }
@@ -75,6 +77,22 @@ VIT_EMULATED void _mm256_mask_storeu_epi16(void* p, __mmask16 mask, __m256i v) {
 
 VIT_EMULATED __m512i _mm512_and_si512(__m512i a, __m512i b) { return a & b; }
 VIT_EMULATED __m512i _mm512_or_si512(__m512i a, __m512i b) { return a | b; }
+VIT_EMULATED __m512i _mm512_add_epi16(__m512i a, __m512i b) { return (__m512i)((emulated::Half)a + (emulated::Half)b); }
+VIT_EMULATED __m512i _mm512_sub_epi16(__m512i a, __m512i b) { return (__m512i)((emulated::Half)a - (emulated::Half)b); }
+VIT_EMULATED __m512i _mm512_max_epi16(__m512i a, __m512i b) {
+  const auto x = (emulated::Int16)a, y = (emulated::Int16)b;
+  return (__m512i)(x > y ? x : y);
+}
+VIT_EMULATED __m512i _mm512_abs_epi8(__m512i v) {
+  const auto x = (emulated::Int8)v;
+  return (__m512i)(x < 0 ? -x : x);
+}
+VIT_EMULATED __mmask32 _mm512_cmpgt_epi16_mask(__m512i a, __m512i b) {
+  const auto above = (emulated::Int16)a > (emulated::Int16)b;
+  __mmask32 mask = 0;
+  for (int i = 0; i < 32; ++i) mask |= static_cast<__mmask32>(above[i] & 1) << i;
+  return mask;
+}
 VIT_EMULATED __m512i _mm512_add_epi32(__m512i a, __m512i b) { return (__m512i)((emulated::Word)a + (emulated::Word)b); }
 VIT_EMULATED __m512i _mm512_slli_epi32(__m512i v, unsigned bits) { return (__m512i)((emulated::Word)v << bits); }
 VIT_EMULATED __m512i _mm512_srli_epi32(__m512i v, unsigned bits) { return (__m512i)((emulated::Word)v >> bits); }

@@ -133,6 +133,46 @@ void check_products(const KernelTable& kernels, Precision precision) {
     check_product(kernels, precision, 9, 100, panel, store, Activation::kGelu);
 }
 
+void check_exact_sums(const KernelTable& k, int64_t depth, int64_t rows) {
+  CAPTURE(k.isa, depth, rows);
+  const int64_t out = k.product_columns, stride = depth + 64;
+  const auto most = static_cast<uint8_t>(k.levels);
+  // Rows: all at the greatest activation, all at 0, numbers, pairs and steps of both in turn, random.
+  Random random(1);
+  std::vector<uint8_t> x(static_cast<size_t>(rows * stride));
+  for (int64_t r = 0; r < rows; ++r) {
+    for (int64_t i = 0; i < depth; ++i) {
+      const bool high = r == 0 || (r == 2 && i % 2 == 1) || (r == 3 && i % 4 < 2) || (r == 4 && i % 8 < 4);
+      x[static_cast<size_t>(r * stride + i)] = r > 4 ? static_cast<uint8_t>(random.below(most + 1)) : high ? most : 0;
+    }
+    const RowScale exact;
+    std::memcpy(&x[static_cast<size_t>(r * stride + depth)], &exact, sizeof exact);
+  }
+  // Columns: positive, negative, both in turn. By groups of 16, the greatest weights, random ones, and such that the eight which
+  // share a 16-bit lane of x86 add up to 511 or 512, where four steps' products just fit, or do not (wrapped-inl.h).
+  std::vector<int8_t> w(static_cast<size_t>(depth * out));  // [steps][out][4]
+  const auto weight = [&](int64_t i, int64_t c) -> int8_t& { return w[static_cast<size_t>(i / 4 * out * 4 + c * 4 + i % 4)]; };
+  for (int64_t i = 0; i < depth; ++i)
+    for (int64_t c = 0; c < out; ++c) {
+      const int64_t size[] = {127, random.below(128), i % 16 == 0 || i % 16 == 2 ? 63 : 64, 64, random.below(51)};
+      const bool negative = c % 3 == 1 || (c % 3 == 2 && i % 2 == 1);
+      weight(i, c) = static_cast<int8_t>(negative ? -size[i / 16 % 5] : size[i / 16 % 5]);
+    }
+  const std::vector<float> ones(static_cast<size_t>(out), 1.0f), zeros(static_cast<size_t>(out));
+  std::vector<float> y(static_cast<size_t>(rows * out));
+  Product p;
+  p.x = x.data(), p.x_stride = stride, p.panels = w.data(), p.steps = depth / 4;
+  p.bias = zeros.data(), p.weight_scale = ones.data(), p.column_sum = zeros.data();
+  p.y = y.data(), p.y_stride = out, p.rows = rows, p.columns = out;
+  k.multiply_int8(p);
+  for (int64_t r = 0; r < rows; ++r)
+    for (int64_t c = 0; c < out; ++c) {
+      int32_t sum = 0;
+      for (int64_t i = 0; i < depth; ++i) sum += x[static_cast<size_t>(r * stride + i)] * weight(i, c);
+      CHECK(y[static_cast<size_t>(r * out + c)] == static_cast<float>(sum));
+    }
+}
+
 }  // namespace
 
 void check_multiply_int8(const KernelTable& kernels) { check_products(kernels, Precision::kInt8); }
@@ -140,44 +180,9 @@ void check_multiply_bf16(const KernelTable& kernels) { check_products(kernels, P
 
 TEST_CASE("sums of 8-bit products are exact where they are largest, on every instruction set", "[kernels]") {
   for (const TestedSet& set : tested_sets()) {
-    const KernelTable& k = *set.kernels;
-    CAPTURE(k.isa);
-    constexpr int64_t kDepth = 4096, kRows = 7;
-    const int64_t out = k.product_columns;
-    const auto most = static_cast<uint8_t>(k.levels);
-    // Rows: all at the greatest activation, all pairs one after the other, random. Columns: +127, -127, both in turn, random.
-    Random random(1);
-    const int64_t stride = kDepth + 64;
-    std::vector<uint8_t> x(static_cast<size_t>(kRows * stride));
-    for (int64_t r = 0; r < kRows; ++r) {
-      for (int64_t i = 0; i < kDepth; ++i)
-        x[static_cast<size_t>(r * stride + i)] = r == 0   ? most
-                                                 : r == 1 ? (i % 2 ? most : 0)
-                                                          : static_cast<uint8_t>(random.below(most + 1));
-      const RowScale exact;
-      std::memcpy(&x[static_cast<size_t>(r * stride + kDepth)], &exact, sizeof exact);
-    }
-    std::vector<int8_t> w(static_cast<size_t>(kDepth * out));  // [steps][out][4]
-    const auto weight = [&](int64_t i, int64_t c) -> int8_t& { return w[static_cast<size_t>(i / 4 * out * 4 + c * 4 + i % 4)]; };
-    for (int64_t i = 0; i < kDepth; ++i)
-      for (int64_t c = 0; c < out; ++c)
-        weight(i, c) = static_cast<int8_t>(c % 4 == 0   ? 127
-                                           : c % 4 == 1 ? -127
-                                           : c % 4 == 2 ? (i % 2 ? 127 : -127)
-                                                        : random.below(255) - 127);
-    const std::vector<float> ones(static_cast<size_t>(out), 1.0f), zeros(static_cast<size_t>(out));
-    std::vector<float> y(static_cast<size_t>(kRows * out));
-    Product p;
-    p.x = x.data(), p.x_stride = stride, p.panels = w.data(), p.steps = kDepth / 4;
-    p.bias = zeros.data(), p.weight_scale = ones.data(), p.column_sum = zeros.data();
-    p.y = y.data(), p.y_stride = out, p.rows = kRows, p.columns = out;
-    k.multiply_int8(p);
-    for (int64_t r = 0; r < kRows; ++r)
-      for (int64_t c = 0; c < out; ++c) {
-        int32_t sum = 0;
-        for (int64_t i = 0; i < kDepth; ++i) sum += x[static_cast<size_t>(r * stride + i)] * weight(i, c);
-        CHECK(y[static_cast<size_t>(r * out + c)] == static_cast<float>(sum));
-      }
+    check_exact_sums(*set.kernels, 4096, 7);
+    check_exact_sums(*set.kernels, 4096 + 1024, 29);
+    check_exact_sums(*set.kernels, 320, 29);
   }
 }
 
