@@ -59,11 +59,16 @@ vit::Recipe session_recipe(const vit::Model& model, const vit_session_options& g
             given.height, " and ", given.width);
   VIT_CHECK(given.height <= vit::kMaxRecipeSide && given.width <= vit::kMaxRecipeSide, Code::kArgument,
             "height and width: expected at most ", vit::kMaxRecipeSide, ", found ", given.height, " and ", given.width);
+  const vit::ModelConfig& config = model.config();
+  VIT_CHECK(given.height == 0 || (given.height >= static_cast<size_t>(config.patch_height) &&
+                                  given.width >= static_cast<size_t>(config.patch_width)),
+            Code::kArgument, "height and width: expected at least one patch of ", config.patch_height, " x ", config.patch_width,
+            ", found ", given.height, " x ", given.width);
   if (given.height != 0)
     recipe.override_size({static_cast<int64_t>(given.height), static_cast<int64_t>(given.width)}, "option size");
   VIT_CHECK(given.native == 0 || given.height == 0, Code::kArgument, "native: expected no height and width beside it, found ",
             given.height, " x ", given.width);
-  if (given.native != 0) recipe.keep_native_size({model.config().patch_height, model.config().patch_width}, "option native");
+  if (given.native != 0) recipe.keep_native_size({config.patch_height, config.patch_width}, "option native");
   VIT_CHECK(given.exif >= VIT_EXIF_RECIPE && given.exif <= VIT_EXIF_IGNORE, Code::kArgument, "exif: unknown value ",
             static_cast<int>(given.exif));
   if (given.exif != VIT_EXIF_RECIPE)

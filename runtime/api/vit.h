@@ -149,7 +149,7 @@ typedef struct vit_session_options {
   vit_backend backend;
   const char* isa; /**< "sse2", "avx2", "avx512", "avx512vnni", "avx512bf16", "amx", "neon"; NULL: the variable VIT_ISA, or the
                       best of this CPU */
-  size_t height, width; /**< of the pixels that images are brought to; 0: as the model's preprocessing says */
+  size_t height, width; /**< of the pixels that images are brought to, at least one patch; 0: as the model's preprocessing says */
   vit_exif exif;
   int pillow_order;        /**< order of the resize passes: 0 or 12 as Pillow up to 12.1, 13 as Pillow 13 */
   const char* const* taps; /**< names of graph nodes to keep, see vit_tap(); copied */

@@ -43,6 +43,7 @@ TEST_CASE("a command line that makes no sense ends with 2 and a sentence", "[cli
   check_refused({"--threads", "1000000", photo}, 2, "--threads");
   check_refused({"--format", "xml", photo}, 2, "xml");
   check_refused({"--size", "0", photo}, 2, "--size");
+  check_refused({"--size", "3x32", photo}, 2, "expected at least one patch");
   check_refused({"--size", "32x", photo}, 2, "--size");
   check_refused({"--size", "32x32x32", photo}, 2, "--size");
   check_refused({"--isa", "nonsense", photo}, 2, "nonsense");

@@ -90,6 +90,17 @@ TEST_CASE("vit-quantize compares its file with the source on request", "[cli]") 
   CHECK(result.out.find("cosine") != std::string::npos);
 }
 
+TEST_CASE("folders that --evaluate cannot use are known before the work, and leave no file", "[cli]") {
+  const TempFolder folder;
+  folder.write("pictures/unicorn/a.ppm", ppm(picture(40, 30, 3), 40, 30));
+  for (const auto& [name, status, says] : {std::tuple{"none", 5, "cannot be listed"}, {"pictures", 2, "unicorn"}}) {
+    const ProcessResult result = quantize({demonstration_folder(), folder.path("m.vit"), "--evaluate", folder.path(name)});
+    CHECK(result.status == status);
+    CHECK(result.err.find(says) != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(folder.path("m.vit")));
+  }
+}
+
 TEST_CASE("vit-quantize's exit codes and sentences", "[cli]") {
   const TempFolder folder;
   const std::string model = demonstration_folder(), out = folder.path("m.vit");

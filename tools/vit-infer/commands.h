@@ -15,6 +15,8 @@ int run_images(const Arguments& arguments);
 int run_evaluate(const Arguments& arguments);
 /// The same with what both sides are given: `reference` is in float32 what `model` is compared with.
 int evaluate(const Arguments& arguments, const Model& model, const Model& reference);
+/// Throws Failure where evaluate() would find no folders of the model's labels.
+void require_label_folders(const Arguments& arguments, const Model& model);
 /// run: tensors in, tensors out.
 int run_tensors(const Arguments& arguments);
 int run_info(const Arguments& arguments);

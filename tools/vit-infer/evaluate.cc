@@ -29,6 +29,11 @@ std::vector<std::string> labels_of(const Arguments& arguments, const Model& mode
   return labels;
 }
 
+LabelFolders folders_of(const Arguments& arguments, const std::vector<std::string>& labels) {
+  const auto unknown = arguments.has("skip-unknown") ? LabelFolders::Unknown::kPassedOver : LabelFolders::Unknown::kRefused;
+  return LabelFolders(arguments.inputs[0], LabelNames(labels), unknown, arguments.has("recursive"));
+}
+
 std::vector<float> logits_of(const Classes& classes) {
   std::vector<float> logits(classes.size());
   for (const Class& one : classes) logits[one.index] = one.logit;
@@ -154,6 +159,8 @@ int run_evaluate(const Arguments& arguments) {
   return evaluate(arguments, model, model);
 }
 
+void require_label_folders(const Arguments& arguments, const Model& model) { folders_of(arguments, labels_of(arguments, model)); }
+
 int evaluate(const Arguments& arguments, const Model& model, const Model& exact_model) {
   if (arguments.inputs.size() != 1)
     throw Failure(kUsage, "evaluate: expected one folder, with a folder of images for each label in it, found " +
@@ -164,8 +171,7 @@ int evaluate(const Arguments& arguments, const Model& model, const Model& exact_
   Output output(to);
 
   const std::vector<std::string> labels = labels_of(arguments, model);
-  const auto unknown = arguments.has("skip-unknown") ? LabelFolders::Unknown::kPassedOver : LabelFolders::Unknown::kRefused;
-  LabelFolders folders(arguments.inputs[0], LabelNames(labels), unknown, arguments.has("recursive"));
+  LabelFolders folders = folders_of(arguments, labels);
   const std::string precision = precision_name(arguments, model);
   // Folders of labels hold many images.
   const Instances instances = choose_instances(arguments, limits.batch, vit_usable_cpus(), [](size_t) { return true; });

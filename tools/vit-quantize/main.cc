@@ -105,6 +105,11 @@ int run(int argc, char** argv) {
   Arguments source = *arguments;
   source.options["model"] = {in};
   const Model model = open_model(source);
+  Arguments evaluation = *arguments;
+  evaluation.inputs = {arguments->text("evaluate", "")};
+  evaluation.options["model"] = {in};
+  for (const char* option : {"report", "evaluate", "calibrate", "keep", "scheme", "min-cosine"}) evaluation.options.erase(option);
+  if (arguments->has("evaluate")) require_label_folders(evaluation, model);
   if (out == "-")
     throw Failure(kUsage, "expected the name of a file to make, found - (standard output), which has no room for a report");
 
@@ -131,12 +136,7 @@ int run(int argc, char** argv) {
   output.write(visible(out) + ": " + (counts.empty() ? "" : counts + ", ") + megabytes(made.bytes()) + "\n");
   output.commit();
   const int done = calibration.failed == 0 ? kDone : kSomeFailed;
-  if (!arguments->has("evaluate")) return done;
-
-  Arguments evaluation = *arguments;
-  evaluation.inputs = {arguments->text("evaluate", "")};
-  for (const char* option : {"report", "evaluate", "calibrate", "keep", "scheme", "min-cosine"}) evaluation.options.erase(option);
-  return std::max(done, evaluate(evaluation, result, model));
+  return arguments->has("evaluate") ? std::max(done, evaluate(evaluation, result, model)) : done;
 }
 
 }  // namespace
