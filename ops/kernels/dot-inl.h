@@ -180,10 +180,9 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const t
   };
   if constexpr (!__is_same(typename Dot::Wrapped, NeverWrapped))
     if (wrapped != nullptr) {
-      // Without this the results' lines, last seen a layer ago, are waited for when they are stored.
       const auto* y = static_cast<const uint8_t*>(p.y);
       const int64_t size = p.store == ProductStore::kBF16 ? 2 : 4;
-      for (int i = 0; i < R; ++i) __builtin_prefetch(y + ((tile.row + i) * p.y_stride + tile.column) * size, 1);
+      for (int i = 0; i < R; ++i) ask_for_result(y + ((tile.row + i) * p.y_stride + tile.column) * size);
       wrapped->multiply(acc, x, stride, w, ask);
       x += 4 * wrapped->steps(), w += 4 * kPanelColumns * wrapped->steps();
     }

@@ -28,6 +28,8 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
 #pragma GCC unroll 4
     for (int j = 0; j < J; ++j) acc[i][j] = t.bias ? load(t.bias + j * kLanes) : Vec(0.0f);
 
+  if constexpr (J * kLanes * sizeof(float) <= 64)
+    for (int i = 0; i < R; ++i) ask_for_result(y + i * y_stride);
   const float* x = t.x;
   const int64_t stride = t.x_stride;
   const float* w = t.panel;

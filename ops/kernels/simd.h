@@ -43,6 +43,9 @@ VIT_INLINE void store_first(float* p, int64_t n, Vec v) {
 #endif
 }
 
+/// Brings a line of results, last seen a layer ago, to the first-level cache: stores at a tile's end would wait for it.
+VIT_INLINE void ask_for_result(const void* p) { __builtin_prefetch(p, 1); }
+
 /// All lanes, or the first of them.
 VIT_INLINE Vec load_lanes(const float* p, int64_t lanes) { return lanes == kLanes ? load(p) : load_first(p, lanes, 0.0f); }
 VIT_INLINE void store_lanes(float* p, int64_t lanes, Vec v) { lanes == kLanes ? store(p, v) : store_first(p, lanes, v); }
