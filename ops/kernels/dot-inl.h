@@ -14,11 +14,7 @@ namespace {
 /// u8 x s8, exact in s32.
 struct Int8 {
   using Sum = int32_t;
-#if defined(__AVX2__) && !defined(__AVX512VNNI__)
   using Wrapped = WrappedSums;
-#else
-  using Wrapped = NeverWrapped;
-#endif
   static VIT_INLINE Vec floats(Bits v) { return float_of(v); }
 #if defined(__AVX512VNNI__)
   static VIT_INLINE Bits zero() { return _mm512_setzero_si512(); }

@@ -14,6 +14,11 @@ constexpr int kDotRows = 4;
 #endif
 constexpr int kDotVectors = kPanelColumns / static_cast<int>(kLanes);
 
+/// Where sums are as wide as they must be.
+struct NeverWrapped {
+  VIT_INLINE void prepare(const uint8_t*, int64_t) {}
+};
+
 #if defined(__AVX2__) && !defined(__AVX512VNNI__)
 
 #if defined(__AVX512F__)
@@ -45,8 +50,8 @@ VIT_INLINE bool any_above(Bits v, int16_t limit) {
 /// To widen the sums of each vpmaddubsw takes two more instructions; so four steps' are added in 16 bits first, and may wrap. An
 /// activation a is 0 .. 127: since |a - 64| <= 64, the sum of a lane's eight products a w lies within 64 S of its centre
 /// 64 (w0 + ... + w7), where S = |w0| + ... + |w7|. If 64 S < 2^15, the sum less the centre is what its 16 bits say. Where some
-/// lane's S is larger, two steps are added at a time, which 64 S = 64 * 4 * 127 allows for all weights. The centres are where
-/// the 32-bit sums start. Sums are exact, so their order is free: those of four steps come first.
+/// lane's S is larger, two steps are added at a time, which 64 S = 64 * 4 * 127 allows for all weights: none is -128. The centres
+/// are where the 32-bit sums start. Sums are exact, so their order is free: those of four steps come first.
 class WrappedSums {
  public:
   /// Of one panel of `steps` steps.
@@ -142,12 +147,9 @@ class WrappedSums {
   alignas(64) int16_t minus_centre_[kMostGroups][2 * kPanelColumns];
 };
 
+#else
+using WrappedSums = NeverWrapped;
 #endif
-
-/// Where sums are as wide as they must be.
-struct NeverWrapped {
-  VIT_INLINE void prepare(const uint8_t*, int64_t) {}
-};
 
 /// To prepare a panel takes as long as some four rows, which these win back.
 constexpr int64_t kRowsWorthWrapping = 12;
