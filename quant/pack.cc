@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <vector>
 
 namespace vit {
 
@@ -52,6 +53,30 @@ void make_operands(PackedLinear& packed, int64_t channel, const float* weight, u
   }
 }
 
+/// What a panel is made in.
+struct PanelRoom {
+  Buffer<float> weights;      ///< [panel, in]
+  Buffer<uint32_t> operands;  ///< [panel, steps]
+  explicit PanelRoom(const PackedLinear& w) : weights(w.panel * w.in), operands(w.panel * w.steps()) {}
+};
+
+void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std::span<const float> column_factor,
+                const PanelRoom& room) {
+  const int64_t panel = packed.panel, in = packed.in, steps = packed.steps(), first = index * panel,
+                count = std::min(panel, packed.out - first);
+  rows(first, count, room.weights.data());
+  for (int64_t c = 0; c < count; ++c) {
+    float* weight = room.weights.data() + c * in;
+    for (size_t k = 0; k < column_factor.size(); ++k) weight[k] *= column_factor[k];
+    make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(room.operands.data() + c * steps));
+  }
+  constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
+  auto* to = reinterpret_cast<uint32_t*>(packed.weight.data() + first * steps * 4);
+  for (int64_t s0 = 0; s0 < steps; s0 += kBlock)
+    for (int64_t c = 0; c < count; ++c)
+      for (int64_t s = s0; s < std::min(s0 + kBlock, steps); ++s) to[s * panel + c] = room.operands.data()[c * steps + s];
+}
+
 /// Calls each(first, count) for parts of [first, first + count) that lie in one panel.
 template <class Each>
 void for_runs(int64_t first, int64_t count, int64_t panel, Each each) {
@@ -65,33 +90,25 @@ void for_runs(int64_t first, int64_t count, int64_t panel, Each each) {
 }  // namespace
 
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
-                         const std::function<void(float*)>& bias, std::span<const float> column_factor, Pages pages) {
+                         const std::function<void(float*)>& bias, std::span<const float> column_factor, const Packing& packing) {
   PackedLinear packed;
   packed.precision = precision;
   packed.in = in, packed.out = out, packed.panel = panel;
-  const int64_t steps = packed.steps();
-  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes(), pages);
+  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes(), packing.pages);
   packed.bias = pad_to_panels(out, panel, bias);
   if (precision == Precision::kInt8) {
     packed.scale = pad_to_panels(out, panel, nullptr);
     packed.column_sum = pad_to_panels(out, panel, nullptr);
   }
-  Buffer<float> chunk(in * panel);
-  Buffer<uint32_t> operands(steps * panel);
-  constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
-  for (int64_t first = 0; first < out; first += panel) {
-    const int64_t count = std::min(panel, out - first);
-    rows(first, count, chunk.data());
-    for (int64_t c = 0; c < count; ++c) {
-      float* weight = chunk.data() + c * in;
-      for (size_t k = 0; k < column_factor.size(); ++k) weight[k] *= column_factor[k];
-      make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(operands.data() + c * steps));
-    }
-    auto* to = reinterpret_cast<uint32_t*>(packed.weight.data() + first * steps * 4);
-    for (int64_t s0 = 0; s0 < steps; s0 += kBlock)
-      for (int64_t c = 0; c < count; ++c)
-        for (int64_t s = s0; s < std::min(s0 + kBlock, steps); ++s) to[s * panel + c] = operands[c * steps + s];
-  }
+  constexpr int64_t kMostWorkers = 8;  // more would wait for memory, and take room
+  const Workers workers = packing.workers.at_most(std::min(packed.panels(), kMostWorkers));
+  std::vector<PanelRoom> rooms;
+  for (int i = 0; i < workers.threads; ++i) rooms.emplace_back(packed);
+  workers.run([&](int share) {
+    const int64_t end = packed.panels() * (share + 1) / workers.threads;
+    for (int64_t p = packed.panels() * share / workers.threads; p < end; ++p)
+      pack_panel(packed, p, rows, column_factor, rooms[static_cast<size_t>(share)]);
+  });
   return packed;
 }
 

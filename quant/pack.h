@@ -8,6 +8,7 @@
 #include <span>
 
 #include "ops/core/memory.h"
+#include "ops/core/team.h"
 #include "quant/precision.h"
 
 namespace vit {
@@ -47,14 +48,21 @@ struct Upcoming {
   }
 };
 
-/// Writes output channels [first, first + count) of a weight, [count, in] as float32.
+/// Writes output channels [first, first + count) of a weight, [count, in] as float32. Several threads may ask at the same time
+/// where pack_linear() has them; nothing is thrown.
 using RowSource = std::function<void(int64_t first, int64_t count, float* to)>;
 
-/// `bias` may be empty: zeros. `column_factor` [in] multiplies the weights of each input channel, or is empty. `pages`: of the
-/// weights. Throws Error(kMemory).
+/// How packed weights are made: the pages that they lie in, and the threads that share the work.
+struct Packing {
+  Pages pages = Pages::kShared;
+  Workers workers = {};
+};
+
+/// `bias` may be empty: zeros. `column_factor` [in] multiplies the weights of each input channel, or is empty. The same bits for
+/// any number of workers. Throws Error(kMemory).
 PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t panel, const RowSource& rows,
                          const std::function<void(float* to)>& bias, std::span<const float> column_factor = {},
-                         Pages pages = Pages::kShared);
+                         const Packing& packing = {});
 
 /// The same weights in panels of another width.
 PackedLinear with_panel(const PackedLinear& packed, int64_t panel);

@@ -23,9 +23,9 @@ constexpr double kGoodEnough = 1e-4;
 
 using Results = std::vector<float>;  ///< [rows, out]
 
-Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w) {
+Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w, const Workers& workers) {
   Results y(static_cast<size_t>(x.rows * w.out));
-  for (int64_t p = 0; p < w.panels(); ++p)
+  const auto panel = [&](int64_t p) {
     for_tiles(0, x.rows, kernels.tile_rows, [&](int64_t row, int64_t rows) {
       kernels.matmul_tile({.x = x.row(row),
                            .x_stride = x.channels,
@@ -36,6 +36,11 @@ Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const Packe
                            .rows = static_cast<int>(rows),
                            .columns = static_cast<int>(std::min(w.panel, w.out - p * w.panel))});
     });
+  };
+  workers.run([&](int share) {
+    const int64_t end = w.panels() * (share + 1) / workers.threads;
+    for (int64_t p = w.panels() * share / workers.threads; p < end; ++p) panel(p);
+  });
   return y;
 }
 
@@ -97,11 +102,11 @@ std::vector<LayerChoice> LayerTrials::candidates(const LayerRows& rows, const Pa
 
 void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
   // A pass that runs meanwhile has these weights too, so that they are packed once.
-  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns, {}, Pages::kOwn);
-  const Results exact = multiply_f32(kernels_, rows, *weights);
+  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns, {}, {Pages::kOwn, workers_});
+  const Results exact = multiply_f32(kernels_, rows, *weights, workers_);
   std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {
-    auto packed = shared_pack(model_, node, Precision::kInt8, kernels_.product_columns, factor);
+    auto packed = shared_pack(model_, node, Precision::kInt8, kernels_.product_columns, factor, {.workers = workers_});
     return std::pair(cosine(multiply_int8(kernels_, rows, *packed, factor), exact), std::move(packed));
   };
 
@@ -125,7 +130,8 @@ void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
     for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
     for (const auto& [levels, isa] : isa_of) {
       const KernelTable& other = vit::kernels(isa);
-      const auto packed = shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor);
+      const auto packed =
+          shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor, {.workers = workers_});
       choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor), exact);
     }
   }

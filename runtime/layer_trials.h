@@ -37,8 +37,9 @@ struct LayerRows {
 /// Tries layers, one after the other: only one's float32 weights are made at a time.
 class LayerTrials {
  public:
-  LayerTrials(const Model& model, const KernelTable& kernels, TrialOptions options)
-      : model_(model), kernels_(kernels), options_(std::move(options)) {}
+  /// `workers` share the packing of weights; try_layer() must not be called from a region of their team.
+  LayerTrials(const Model& model, const KernelTable& kernels, TrialOptions options, const Workers& workers)
+      : model_(model), kernels_(kernels), options_(std::move(options)), workers_(workers) {}
 
   /// Throws Error(kMemory).
   void try_layer(const Node& node, const LayerRows& rows);
@@ -54,6 +55,7 @@ class LayerTrials {
   const Model& model_;
   const KernelTable& kernels_;
   TrialOptions options_;
+  Workers workers_;
   QuantPolicy policy_;
   std::vector<std::shared_ptr<const PackedLinear>> packed_;
 };

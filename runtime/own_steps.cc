@@ -141,7 +141,7 @@ class OwnSteps final : public StepMaker {
     if (kind == Precision::kInt8 && options_.policy)
       if (const auto found = options_.policy->layers.find(node.name); found != options_.policy->layers.end())
         factor = found->second.column_factor;
-    auto weights = shared_pack(model_, node, kind, panel(kind), factor, options_.pages);
+    auto weights = shared_pack(model_, node, kind, panel(kind), factor, options_.packing);
     weight_bytes_ += weights->bytes();
     return weights;
   }

@@ -39,12 +39,12 @@ std::shared_ptr<const PackedLinear> PackCache::get(const std::string& key, const
 }
 
 PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
-                       std::span<const float> column_factor, Pages pages) {
+                       std::span<const float> column_factor, const Packing& packing) {
   const LinearWeights& linear = node.linear;
   PackedLinear packed = pack_linear(
       precision, linear.in, linear.out, panel,
       [&](int64_t first, int64_t count, float* to) { stacked_rows(linear.weight, linear.in, first, count, to); },
-      [&](float* to) { stacked_bias(linear, to); }, column_factor, pages);
+      [&](float* to) { stacked_bias(linear, to); }, column_factor, packing);
   for (const Tensor& part : linear.weight) store.drop(part);
   return packed;
 }
@@ -62,14 +62,14 @@ const StoredLayer* stored_layer(const Model& model, const Node& node, Precision 
 }  // namespace
 
 std::shared_ptr<const PackedLinear> shared_pack(const Model& model, const Node& node, Precision precision, int64_t panel,
-                                                std::span<const float> column_factor, Pages pages) {
+                                                std::span<const float> column_factor, const Packing& packing) {
   std::string key = str(node.name, " in ", precision_name(precision), " panels of ", panel);
   // Other factors are other weights.
   key.append(reinterpret_cast<const char*>(column_factor.data()), column_factor.size_bytes());
   return model.packs().get(key, [&] {
     if (const StoredLayer* stored = stored_layer(model, node, precision, column_factor))
       return packed_from_file(node, *stored, panel);
-    return pack_node(node, model.weights(), precision, panel, column_factor, pages);
+    return pack_node(node, model.weights(), precision, panel, column_factor, packing);
   });
 }
 

@@ -30,10 +30,10 @@ class PackCache {
 
 /// A linear node's weights. The pages of the file are dropped as soon as they are packed.
 PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
-                       std::span<const float> column_factor = {}, Pages pages = Pages::kShared);
+                       std::span<const float> column_factor = {}, const Packing& packing = {});
 /// A linear layer's weights, from the cache, the .vit file or the tensors. Thread-safe.
 std::shared_ptr<const PackedLinear> shared_pack(const Model& model, const Node& node, Precision precision, int64_t panel,
-                                                std::span<const float> column_factor = {}, Pages pages = Pages::kShared);
+                                                std::span<const float> column_factor = {}, const Packing& packing = {});
 /// The same weights out of a .vit file: a view of the mapped file where it has them as the kernels read them.
 PackedLinear packed_from_file(const Node& node, const StoredLayer& stored, int64_t panel);
 /// The patch projection for float planes: columns in (c, ky, kx) order, as the file has them.

@@ -10,6 +10,7 @@
 #include "ops/attention.h"
 #include "ops/kernel_table.h"
 #include "ops/step.h"
+#include "quant/pack.h"
 #include "quant/policy.h"
 #include "runtime/graph.h"
 #include "runtime/model.h"
@@ -64,7 +65,7 @@ struct PlanOptions {
   bool pixels = true;  ///< 8-bit pixels in, else float planes
   std::vector<std::string> taps;
   std::vector<TokenSelection> selections = {};
-  Pages pages = Pages::kShared;  ///< of weights
+  Packing packing = {};  ///< of weights
 };
 
 /// Immutable but for what its steps reserve; runs belong to a Session.

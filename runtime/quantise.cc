@@ -174,7 +174,7 @@ class Writer {
         return packed_from_file(node, stored->second, kernels_.panel(chosen.precision));
     }
     return pack_node(node, model_->weights(), chosen.precision, kernels_.panel(chosen.precision), chosen.column_factor,
-                     Pages::kOwn);
+                     {Pages::kOwn});
   }
 
   void list_floats(const std::string& name, const std::vector<float>& values) {

@@ -37,6 +37,7 @@ struct Session::State {
   Output last_want = Output::kLogits;
   std::vector<BatchImage> batch;
 
+  Workers workers() const { return {team.get(), threads}; }
   Executor& executor(Output want, bool pixels);
   std::shared_ptr<const QuantPolicy> policy();
   QuantPolicy calibrate(const CalibrationOptions& calibration);
@@ -58,7 +59,8 @@ Executor& Session::State::executor(Output want, bool pixels) {
                                  .want = want,
                                  .pixels = pixels,
                                  .taps = options.taps,
-                                 .selections = options.selections});
+                                 .selections = options.selections,
+                                 .packing = {.workers = workers()}});
     calibrated.clear();
     known = std::make_unique<Executor>(std::move(plan), threads, RunHooks{options.before_step, options.poison, options.profile});
   }
@@ -81,8 +83,8 @@ QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
                             .want = classifier ? Output::kLogits : Output::kEmbedding,
                             .pixels = model->config().channels == 3,
                             .taps = {features.name},
-                            .pages = Pages::kOwn};  // freed layer by layer
-  LayerTrials trials(*model, *kernels, calibration.trial);
+                            .packing = {Pages::kOwn, workers()}};  // freed layer by layer
+  LayerTrials trials(*model, *kernels, calibration.trial, workers());
   if (calibration.pictures > 0)
     calibrate_on_pictures(calibration, of_pass, trials);
   else

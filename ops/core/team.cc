@@ -69,6 +69,7 @@ class ThreadTeam final : public Team {
   ~ThreadTeam() override { stop(); }
 
   void run(int threads, Work work, void* context) noexcept override {
+    if (threads == 1) return work(context, 0);
     work_ = work;
     context_ = context;
     active_ = threads;
@@ -123,6 +124,13 @@ TeamKind default_team() {
 #else
   return TeamKind::kThreads;
 #endif
+}
+
+void Workers::run(const std::function<void(int share)>& share) const {
+  if (team == nullptr) return share(0);
+  team->run(
+      threads, [](void* function, int i) noexcept { (*static_cast<const std::function<void(int)>*>(function))(i); },
+      const_cast<std::function<void(int)>*>(&share));
 }
 
 void Barrier::wait() noexcept {

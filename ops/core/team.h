@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 
 namespace vit {
@@ -22,6 +23,15 @@ enum class TeamKind {
 };
 /// May throw Error(kMemory) when threads cannot be started.
 std::unique_ptr<Team> make_team(TeamKind kind, int threads);
+/// Threads that share some work outside of a pass: a team's, or the caller alone.
+struct Workers {
+  Team* team = nullptr;
+  int threads = 1;
+  Workers at_most(int64_t count) const { return {team, static_cast<int>(count < threads ? count : threads)}; }
+  /// Calls share(i) once for each i in [0, threads), at the same time. A share must not throw.
+  void run(const std::function<void(int share)>& share) const;
+};
+
 /// kOpenMp, unless this process was forked after the library was loaded or the build says otherwise.
 TeamKind default_team();
 

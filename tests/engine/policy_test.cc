@@ -53,6 +53,32 @@ TEST_CASE("8-bit weights are symmetric, leave -128 out and give the largest weig
   CHECK(q == std::vector<int8_t>{0, 0, 0});
 }
 
+TEST_CASE("packed weights have the same bits whatever number of threads packs them", "[engine]") {
+  constexpr int64_t kIn = 50, kOut = 150, kPanel = 16;  // ten panels, the last one with six channels
+  Random random(2);
+  const std::vector<float> weights = random.normals(kIn * kOut), factor = random.normals(kIn);
+  const auto pack = [&](Precision precision, Workers workers) {
+    return pack_linear(
+        precision, kIn, kOut, kPanel,
+        [&](int64_t first, int64_t count, float* to) { std::copy_n(weights.begin() + first * kIn, count * kIn, to); }, nullptr,
+        factor, {.workers = workers});
+  };
+  const auto same = [](const auto& a, const auto& b) {
+    return a.size() == b.size() && std::equal(a.data(), a.data() + a.size(), b.data());
+  };
+  for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
+    const PackedLinear alone = pack(precision, {});
+    for (const int threads : {1, 2, 3, 7, 30}) {
+      CAPTURE(precision_name(precision), threads);
+      const auto team = make_team(TeamKind::kThreads, threads);
+      const PackedLinear shared = pack(precision, {team.get(), threads});
+      CHECK(same(alone.weight, shared.weight));
+      CHECK(same(alone.scale, shared.scale));
+      CHECK(same(alone.column_sum, shared.column_sum));
+    }
+  }
+}
+
 TEST_CASE("channels are brought down to the limit by powers of two, and only those above it", "[engine]") {
   CHECK(outlier_factors(std::vector<float>{1, 2, 3, 4, 5}, 4).empty());
   CHECK(outlier_factors(std::vector<float>{1, 1, 1, 4.1f, 300}, 4) == std::vector<float>{1, 1, 1, 2, 128});

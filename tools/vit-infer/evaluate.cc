@@ -179,6 +179,8 @@ int evaluate(const Arguments& arguments, const Model& model, const Model& exact_
   Options exact = options;
   exact.precision = VIT_PRECISION_F32;
   const bool compared = precision != "f32" || exact_model.c() != model.c();
+  const std::optional<Session> packed = pack_for_all(model, options, instances),
+                               exact_packed = compared ? pack_for_all(exact_model, exact, instances) : std::nullopt;
   Answerers answerers;
   for (size_t i = 0; i < instances.count; ++i)
     answerers.push_back(std::make_unique<EvaluationAnswerer>(

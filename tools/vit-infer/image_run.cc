@@ -75,6 +75,14 @@ void tell_about_model(const Arguments& arguments, const vit_model_info& model, c
              " pixels; its positions are interpolated");
 }
 
+std::optional<Session> pack_for_all(const Model& model, Options options, const Instances& instances) {
+  if (instances.count == 1) return std::nullopt;
+  options.threads = static_cast<int>(instances.count) * instances.threads;
+  Session session = open_session(model, options);
+  session.describe(VIT_DESCRIBE_PLAN);
+  return session;
+}
+
 ImageRun::ImageRun(const ImageLimits& limits, Answerers answerers, Progress::Shown shown)
     : limits_(limits), answerers_(std::move(answerers)), progress_(limits.quiet ? Progress::Shown::kNo : shown) {}
 

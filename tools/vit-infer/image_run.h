@@ -5,12 +5,14 @@
 #include <atomic>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "tools/common/engine.h"
 #include "tools/common/progress.h"
 #include "tools/vit-infer/folder_walk.h"
+#include "tools/vit-infer/instances.h"
 #include "tools/vit-infer/writers.h"
 
 namespace vit::tool {
@@ -51,6 +53,9 @@ class Answerer {
   Session session_;
 };
 using Answerers = std::vector<std::unique_ptr<Answerer>>;
+
+/// For several instances, a session with all their threads that has packed the weights: as long as it is there, they share them.
+std::optional<Session> pack_for_all(const Model& model, Options options, const Instances& instances);
 
 /// What every command over images does with them; a command says how they are answered and written.
 class ImageRun {

@@ -113,6 +113,7 @@ int run_images(const Arguments& arguments) {
   const Instances instances = choose_instances(arguments, limits.batch, vit_usable_cpus(),
                                                [&](size_t n) { return !taps.wants_any() && inputs.at_least(n); });
   options.threads = instances.threads;
+  const std::optional<Session> packed = pack_for_all(model, options, instances);
   Answerers answerers;
   for (size_t i = 0; i < instances.count; ++i)
     answerers.push_back(std::make_unique<ImageAnswerer>(open_session(model, options), request, taps));
