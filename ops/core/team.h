@@ -2,6 +2,7 @@
 // A team of threads that runs one parallel region at a time, and the barrier inside it.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -27,7 +28,8 @@ std::unique_ptr<Team> make_team(TeamKind kind, int threads);
 struct Workers {
   Team* team = nullptr;
   int threads = 1;
-  Workers at_most(int64_t count) const { return {team, static_cast<int>(count < threads ? count : threads)}; }
+  /// As many as there are pieces of work; one if there is none.
+  Workers at_most(int64_t count) const { return {team, static_cast<int>(std::clamp<int64_t>(count, 1, threads))}; }
   /// Calls share(i) once for each i in [0, threads), at the same time. A share must not throw.
   void run(const std::function<void(int share)>& share) const;
 };
