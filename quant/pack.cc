@@ -104,10 +104,8 @@ PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t p
   const Workers workers = packing.workers.at_most(std::min(packed.panels(), kMostWorkers));
   std::vector<PanelRoom> rooms;
   for (int i = 0; i < workers.threads; ++i) rooms.emplace_back(packed);
-  workers.run([&](int share) {
-    const int64_t end = packed.panels() * (share + 1) / workers.threads;
-    for (int64_t p = packed.panels() * share / workers.threads; p < end; ++p)
-      pack_panel(packed, p, rows, column_factor, rooms[static_cast<size_t>(share)]);
+  workers.for_each(packed.panels(), [&](int worker, int64_t p) {
+    pack_panel(packed, p, rows, column_factor, rooms[static_cast<size_t>(worker)]);
   });
   return packed;
 }

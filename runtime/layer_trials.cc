@@ -25,7 +25,7 @@ using Results = std::vector<float>;  ///< [rows, out]
 
 Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w, const Workers& workers) {
   Results y(static_cast<size_t>(x.rows * w.out));
-  const auto panel = [&](int64_t p) {
+  workers.for_each(w.panels(), [&](int, int64_t p) {
     for_tiles(0, x.rows, kernels.tile_rows, [&](int64_t row, int64_t rows) {
       kernels.matmul_tile({.x = x.row(row),
                            .x_stride = x.channels,
@@ -36,10 +36,6 @@ Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const Packe
                            .rows = static_cast<int>(rows),
                            .columns = static_cast<int>(std::min(w.panel, w.out - p * w.panel))});
     });
-  };
-  workers.run([&](int share) {
-    const int64_t end = w.panels() * (share + 1) / workers.threads;
-    for (int64_t p = w.panels() * share / workers.threads; p < end; ++p) panel(p);
   });
   return y;
 }

@@ -126,11 +126,20 @@ TeamKind default_team() {
 #endif
 }
 
-void Workers::run(const std::function<void(int share)>& share) const {
-  if (team == nullptr) return share(0);
-  team->run(
-      threads, [](void* function, int i) noexcept { (*static_cast<const std::function<void(int)>*>(function))(i); },
-      const_cast<std::function<void(int)>*>(&share));
+void Workers::for_each(int64_t count, const std::function<void(int, int64_t)>& each) const {
+  struct Job {
+    int64_t count, workers;
+    const std::function<void(int, int64_t)>& each;
+  } job{count, team == nullptr ? 1 : threads, each};
+  const Work share = [](void* context, int worker) noexcept {
+    const Job& all = *static_cast<const Job*>(context);
+    const int64_t end = all.count * (worker + 1) / all.workers;
+    for (int64_t i = all.count * worker / all.workers; i < end; ++i) all.each(worker, i);
+  };
+  if (team == nullptr)
+    share(&job, 0);
+  else
+    team->run(threads, share, &job);
 }
 
 void Barrier::wait() noexcept {

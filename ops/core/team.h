@@ -30,8 +30,9 @@ struct Workers {
   int threads = 1;
   /// As many as there are pieces of work; one if there is none.
   Workers at_most(int64_t count) const { return {team, static_cast<int>(std::clamp<int64_t>(count, 1, threads))}; }
-  /// Calls share(i) once for each i in [0, threads), at the same time. A share must not throw.
-  void run(const std::function<void(int share)>& share) const;
+  /// Calls each(worker, i) once for each i in [0, count), at the same time for other workers, who have consecutive ones each.
+  /// Must not throw.
+  void for_each(int64_t count, const std::function<void(int worker, int64_t i)>& each) const;
 };
 
 /// kOpenMp, unless this process was forked after the library was loaded or the build says otherwise.
