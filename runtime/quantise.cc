@@ -12,6 +12,7 @@
 #include "ops/operands.h"
 #include "runtime/calibrate.h"
 #include "runtime/golden.h"
+#include "runtime/io/checksum.h"
 #include "runtime/io/json.h"
 #include "runtime/io/printable.h"
 #include "runtime/io/vit_file.h"

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/io/vit_file.h"
 
-#include <libdeflate.h>
-
 #include <algorithm>
 #include <cstring>
 
 #include "ops/core/error.h"
+#include "runtime/io/checksum.h"
 #include "runtime/io/json_fields.h"
 #include "runtime/io/printable.h"
 
@@ -214,8 +213,6 @@ class Reader {
 };
 
 }  // namespace
-
-uint32_t file_checksum(Bytes bytes) { return libdeflate_crc32(0, bytes.data(), bytes.size()); }
 
 bool is_vit_file(const Safetensors& content) { return content.metadata.count(kVersionKey) != 0; }
 

@@ -65,7 +65,4 @@ bool is_vit_file(const Safetensors& content);
 /// checksum is compared first: `file` is all of the file. Throws Error(kModel).
 std::shared_ptr<const VitFile> read_vit_file(Safetensors& content, Bytes file, const std::string& path);
 
-/// CRC-32 as of zlib, gzip and PNG.
-uint32_t file_checksum(Bytes bytes);
-
 }  // namespace vit

@@ -6,6 +6,7 @@
 
 #include "ops/core/error.h"
 #include "runtime/golden.h"
+#include "runtime/io/checksum.h"
 #include "runtime/io/json.h"
 #include "runtime/io/vit_file.h"
 #include "runtime/quantise.h"
