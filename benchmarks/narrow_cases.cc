@@ -49,7 +49,7 @@ Case product_case(const KernelTable& kernels, Precision precision, int64_t rows)
   for (int64_t r = 0; r < rows; ++r) {
     uint8_t* const to = n->x.data() + r * n->x_stride;
     if (precision == Precision::kInt8)
-      kernels.quantise_row(x.data() + r * kDepth, kDepth, to);
+      kernels.quantise_rows(x.data() + r * kDepth, 0, 1, kDepth, to, 0);
     else
       kernels.bf16_row(x.data() + r * kDepth, kDepth, reinterpret_cast<uint16_t*>(to));
   }
@@ -89,7 +89,7 @@ Case product_case(const KernelTable& kernels, Precision precision, int64_t rows)
   return out;
 }
 
-constexpr int64_t kRows = 96;
+constexpr int64_t kRows = 96, kFewRows = 12;
 Case multiply_int8(const KernelTable& k) { return product_case(k, Precision::kInt8, kRows); }
 Case multiply_bf16(const KernelTable& k) { return product_case(k, Precision::kBF16, kRows); }
 
@@ -100,20 +100,28 @@ struct Narrowed {
   std::vector<T> y;
 };
 
-Case quantise_row(const KernelTable& k) {
-  const int64_t bytes = operand_bytes(Precision::kInt8, kChannels);
-  auto row = std::make_shared<Narrowed<uint8_t>>();
-  row->x = numbers(kChannels, 1), row->y.resize(static_cast<size_t>(bytes) + sizeof(RowScale));
+Case quantise_rows(const KernelTable& k) {
+  const int64_t bytes = operand_bytes(Precision::kInt8, kChannels), stride = bytes + static_cast<int64_t>(sizeof(RowScale));
+  auto rows = std::make_shared<Narrowed<uint8_t>>();
+  rows->x = numbers(kFewRows * kChannels, 1), rows->y.resize(static_cast<size_t>(kFewRows * stride));
   Case out;
-  out.shape = std::to_string(kChannels);
-  out.bytes = kChannels * 5.0;
-  out.run = [row, run = k.quantise_row] { run(row->x.data(), kChannels, row->y.data()); };
-  out.right = [row, bytes] {
-    RowScale scale;
-    std::memcpy(&scale, row->y.data() + bytes, sizeof scale);
-    for (size_t i = 0; i < row->x.size(); ++i)  // half a step, at the ends of the range one
-      if (std::fabs(scale.scale * (row->y[i] - scale.zero_point) - row->x[i]) > 1.001f * scale.scale) return false;
-    return scale.scale < 2.1f / 127;
+  out.shape = std::to_string(kFewRows) + " x " + std::to_string(kChannels);
+  out.bytes = kFewRows * kChannels * 5.0;
+  out.run = [rows, stride, run = k.quantise_rows] {
+    run(rows->x.data(), kChannels, kFewRows, kChannels, rows->y.data(), stride);
+  };
+  out.right = [rows, bytes, stride] {
+    for (int64_t r = 0; r < kFewRows; ++r) {
+      const uint8_t* y = rows->y.data() + r * stride;
+      RowScale scale;
+      std::memcpy(&scale, y + bytes, sizeof scale);
+      if (scale.scale >= 2.1f / 127) return false;
+      for (int64_t i = 0; i < kChannels; ++i)  // half a step, at the ends of the range one
+        if (std::fabs(scale.scale * (y[i] - scale.zero_point) - rows->x[static_cast<size_t>(r * kChannels + i)]) >
+            1.001f * scale.scale)
+          return false;
+    }
+    return true;
   };
   return out;
 }
@@ -139,19 +147,18 @@ Case bf16_row(const KernelTable& k) {
 }
 
 Case softmax_bf16_rows(const KernelTable& k) {
-  constexpr int64_t kQueries = 16;
   const int64_t stride = operand_bytes(Precision::kBF16, kTokens) / 2;
   auto rows = std::make_shared<Narrowed<uint16_t>>();
-  rows->x = numbers(kQueries * kTokens, 1), rows->y.resize(static_cast<size_t>(kQueries * stride));
+  rows->x = numbers(kFewRows * kTokens, 1), rows->y.resize(static_cast<size_t>(kFewRows * stride));
   Case out;
-  out.shape = std::to_string(kQueries) + " x " + std::to_string(kTokens);
-  out.operations = 4.0 * kQueries * kTokens, out.bytes = 6.0 * kQueries * kTokens;
+  out.shape = std::to_string(kFewRows) + " x " + std::to_string(kTokens);
+  out.operations = 4.0 * kFewRows * kTokens, out.bytes = 6.0 * kFewRows * kTokens;
   out.run = [rows, stride, run = k.softmax_bf16_rows] {
-    float sums[kQueries];
-    run(rows->x.data(), kTokens, kQueries, 0.125f, kTokens, rows->y.data(), stride, sums);
+    float sums[kFewRows];
+    run(rows->x.data(), kTokens, kFewRows, 0.125f, kTokens, rows->y.data(), stride, sums);
   };
   out.right = [rows, stride] {
-    for (int64_t r = 0; r < kQueries; ++r) {
+    for (int64_t r = 0; r < kFewRows; ++r) {
       const float* x = rows->x.data() + r * kTokens;
       const float top = *std::max_element(x, x + kTokens);
       for (int64_t i = 0; i < kTokens; ++i) {
@@ -186,7 +193,7 @@ Case interleave_rows(const KernelTable& k) {
 }  // namespace
 
 std::vector<NamedCase> narrow_cases() {
-  return {{"multiply_int8", multiply_int8}, {"multiply_bf16", multiply_bf16},         {"quantise_row", quantise_row},
+  return {{"multiply_int8", multiply_int8}, {"multiply_bf16", multiply_bf16},         {"quantise_rows", quantise_rows},
           {"bf16_row", bf16_row},           {"softmax_bf16_rows", softmax_bf16_rows}, {"interleave_rows", interleave_rows}};
 }
 

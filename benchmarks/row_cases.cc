@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Row kernels, on one row of ViT-B; softmax on a row of scores that fills no vector.
+// Row kernels, on rows of ViT-B; softmax on rows of scores that fill no vector.
 #include <numeric>
 
 #include "benchmarks/cases.h"
@@ -8,6 +8,9 @@ namespace vit::bench {
 namespace {
 
 constexpr int64_t kChannels = 768, kTokens = 197;
+constexpr int64_t kRows = 12;  ///< of kernels that take several at a time
+
+std::string several(int64_t n) { return std::to_string(kRows) + " x " + std::to_string(n); }
 
 struct Row {
   std::vector<float> a, b, c, y, before;
@@ -43,25 +46,41 @@ double mean(const std::vector<float>& x, double shift, int power) {
 double gelu(double x) { return 0.5 * x * std::erfc(-x / std::sqrt(2.0)); }
 
 // Passes over the row times the operations of each: 1 for the mean, 3 for the variance, 4 to finish.
-Case layer_norm_row(const KernelTable& k) {
-  return row_case(
-      kChannels, 8, 3,
-      [run = k.layer_norm_row](Row& r) { run(r.a.data(), r.b.data(), r.c.data(), 1e-6f, kChannels, r.y.data()); },
+Case layer_norm_rows(const KernelTable& k) {
+  Case out = row_case(
+      kRows * kChannels, 8, 3,
+      [run = k.layer_norm_rows](Row& r) {
+        run(r.a.data(), kChannels, kRows, r.b.data(), r.c.data(), 1e-6f, kChannels, r.y.data(), kChannels);
+      },
       [](const Row& r, size_t i) {
-        const double m = mean(r.a, 0, 1);
-        return (r.a[i] - m) / std::sqrt(mean(r.a, m, 2) + 1e-6) * r.b[i] + r.c[i];
+        const size_t channel = i % kChannels;
+        const auto row = r.a.begin() + static_cast<int64_t>(i - channel);
+        const std::vector<float> x(row, row + kChannels);
+        const double m = mean(x, 0, 1);
+        return (r.a[i] - m) / std::sqrt(mean(x, m, 2) + 1e-6) * r.b[channel] + r.c[channel];
       });
+  out.shape = several(kChannels);
+  return out;
 }
+
 Case rms_norm_row(const KernelTable& k) {
   return row_case(
       kChannels, 4, 2, [run = k.rms_norm_row](Row& r) { run(r.a.data(), r.b.data(), 1e-6f, kChannels, r.y.data()); },
       [](const Row& r, size_t i) { return r.a[i] / std::sqrt(mean(r.a, 0, 2) + 1e-6) * r.b[i]; });
 }
 // Exponentials count as one operation here and below.
-Case softmax_row(const KernelTable& k) {
+Case softmax_rows(const KernelTable& k) {
   Case out = row_case(
-      kTokens, 4, 1, [run = k.softmax_row](Row& r) { r.result = run(r.a.data(), 0.125f, kTokens, r.y.data()); },
-      [](const Row& r, size_t i) { return std::exp(0.125 * (r.a[i] - *std::max_element(r.a.begin(), r.a.end()))); });
+      kRows * kTokens, 4, 1,
+      [run = k.softmax_rows](Row& r) {
+        float sums[kRows];
+        run(r.a.data(), kTokens, kRows, 0.125f, kTokens, r.y.data(), kTokens, sums);
+      },
+      [](const Row& r, size_t i) {
+        const float* row = r.a.data() + i - i % kTokens;
+        return std::exp(0.125 * (r.a[i] - *std::max_element(row, row + kTokens)));
+      });
+  out.shape = several(kTokens);
   return out;
 }
 Case activation_row(const KernelTable& k) {
@@ -138,9 +157,9 @@ Case multiply_add_chains(const KernelTable& k) {
 }  // namespace
 
 std::vector<NamedCase> row_cases() {
-  return {{"layer_norm_row", layer_norm_row},
+  return {{"layer_norm_rows", layer_norm_rows},
           {"rms_norm_row", rms_norm_row},
-          {"softmax_row", softmax_row},
+          {"softmax_rows", softmax_rows},
           {"activation_row", activation_row},
           {"gated_activation_row", gated_activation_row},
           {"add_row", add_row},

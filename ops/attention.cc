@@ -130,8 +130,8 @@ void AttentionStep::attend_f32(const Pass& pass, int image, int64_t begin, int64
                               .rows = static_cast<int>(count),
                               .columns = static_cast<int>(std::min(panel, round_up(rows.count - k, kernels->lanes)))});
       float inverse[kMostTileRows];
-      for (int64_t i = 0; i < count; ++i)
-        inverse[i] = 1.0f / kernels->softmax_row(scores + i * stride, scale, rows.count, scores + i * stride);
+      kernels->softmax_rows(scores, stride, count, scale, rows.count, scores, stride, inverse);
+      for (int64_t i = 0; i < count; ++i) inverse[i] = 1.0f / inverse[i];
       float* out = pass.row(y, row) + head * dim;
       for (int64_t d = 0; d < dim; d += panel)
         kernels->matmul_tile({.x = scores,

@@ -22,13 +22,14 @@ void AttentionPoolStep::run(const Pass& pass) const noexcept {
         return true;
       });
       if (count == 0) return;
-      const float inverse = 1.0f / kernels->softmax_row(weights, scale, count, weights);
+      float sum;
+      kernels->softmax_rows(weights, 0, 1, scale, count, weights, 0, &sum);
       const float* weight = weights;
       for_pooled_rows(pass, work.stage, image, kind, [&](int64_t r) {
         kernels->add_scaled_row(pass.row(kv, r) + channels + column, *weight++, head_dim, out + column);
         return true;
       });
-      kernels->multiply_row(out + column, inverse, head_dim, out + column);
+      kernels->multiply_row(out + column, 1.0f / sum, head_dim, out + column);
     }
   });
 }

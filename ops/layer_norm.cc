@@ -1,17 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/layer_norm.h"
 
-#include "ops/operands.h"
-
 namespace vit {
 
 void LayerNormStep::run(const Pass& pass) const noexcept {
   pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-    for (int64_t r = begin; r < end; ++r) {
-      float* to = operands == Precision::kF32 ? pass.row(y, r) : pass.scratch;
-      kernels->layer_norm_row(pass.row(x, r), gamma->data(), beta->data(), eps, channels, to);
-      if (operands != Precision::kF32) make_operands(*kernels, operands, to, channels, pass.row(y, r));
-    }
+    const auto normalise = [&](int64_t row, int64_t rows, float* to, int64_t stride) {
+      kernels->layer_norm_rows(pass.row(x, row), x.stride, rows, gamma->data(), beta->data(), eps, channels, to, stride);
+    };
+    if (operands == Precision::kF32) return normalise(begin, end - begin, pass.row(y, begin), y.stride);
+    for_tiles(begin, end, kOperandRows, [&](int64_t row, int64_t rows) {
+      const int64_t stride = row_stride(channels);
+      normalise(row, rows, pass.scratch, stride);
+      make_operands(*kernels, operands, pass.scratch, stride, rows, channels, pass.row(y, row), y.stride);
+    });
   });
 }
 

@@ -4,7 +4,7 @@
 #include <memory>
 
 #include "ops/core/memory.h"
-#include "ops/kernel_table.h"
+#include "ops/operands.h"
 #include "ops/step.h"
 
 namespace vit {
@@ -18,7 +18,7 @@ struct LayerNormStep final : Step {
   Precision operands = Precision::kF32;
   std::shared_ptr<const Buffer<float>> gamma, beta;
 
-  int64_t scratch_floats(int64_t) const override { return operands == Precision::kF32 ? 0 : round_up(channels, 16); }
+  int64_t scratch_floats(int64_t) const override { return operands == Precision::kF32 ? 0 : kOperandRows * row_stride(channels); }
   void run(const Pass& pass) const noexcept override;
 };
 

@@ -11,14 +11,20 @@
 
 namespace vit {
 
-/// `x` [n] as operands in `y`; not overlapping.
-inline void make_operands(const KernelTable& kernels, Precision precision, const float* x, int64_t n, void* y) {
-  switch (precision) {
-    case Precision::kF32: std::memcpy(y, x, static_cast<size_t>(n) * sizeof(float)); return;
-    case Precision::kBF16: kernels.bf16_row(x, n, static_cast<uint16_t*>(y)); return;
-    case Precision::kInt8: kernels.quantise_row(x, n, static_cast<uint8_t*>(y)); return;
-  }
+/// `rows` rows of x [n] as operands in y; strides in floats; not overlapping.
+inline void make_operands(const KernelTable& kernels, Precision precision, const float* x, int64_t x_stride, int64_t rows,
+                          int64_t n, float* y, int64_t y_stride) {
+  if (precision == Precision::kInt8)
+    return kernels.quantise_rows(x, x_stride, rows, n, reinterpret_cast<uint8_t*>(y), y_stride * 4);
+  for (int64_t r = 0; r < rows; ++r, x += x_stride, y += y_stride)
+    if (precision == Precision::kBF16)
+      kernels.bf16_row(x, n, reinterpret_cast<uint16_t*>(y));
+    else
+      std::memcpy(y, x, static_cast<size_t>(n) * sizeof(float));
 }
+
+/// Rows that a step makes in scratch at a time, as operands of the next.
+constexpr int64_t kOperandRows = 4;
 
 /// Columns [first, first + columns) of narrow weights, from the beginning of a panel on; rows and results are the caller's.
 inline Product product_with(const PackedLinear& w, int64_t first, int64_t columns) {
@@ -47,17 +53,18 @@ struct OperandsStep final : Step {
   int64_t channels = 0;
   std::vector<float> factors = {};  ///< of each channel; empty: ones
 
-  int64_t scratch_floats(int64_t) const override { return static_cast<int64_t>(factors.size()); }
+  int64_t scratch_floats(int64_t) const override { return factors.empty() ? 0 : kOperandRows * row_stride(channels); }
   void run(const Pass& pass) const noexcept override {
     pass.for_each(work, [&](int, int64_t begin, int64_t end) {
-      for (int64_t r = begin; r < end; ++r) {
-        const float* from = pass.row(x, r);
-        if (!factors.empty()) {
-          kernels->scale_row(from, factors.data(), channels, pass.scratch);
-          from = pass.scratch;
-        }
-        make_operands(*kernels, precision, from, channels, pass.row(y, r));
-      }
+      if (factors.empty())
+        return make_operands(*kernels, precision, pass.row(x, begin), x.stride, end - begin, channels, pass.row(y, begin),
+                             y.stride);
+      const int64_t stride = row_stride(channels);
+      for_tiles(begin, end, kOperandRows, [&](int64_t row, int64_t rows) {
+        for (int64_t r = 0; r < rows; ++r)
+          kernels->scale_row(pass.row(x, row + r), factors.data(), channels, pass.scratch + r * stride);
+        make_operands(*kernels, precision, pass.scratch, stride, rows, channels, pass.row(y, row), y.stride);
+      });
     });
   }
 };

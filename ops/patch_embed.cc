@@ -92,7 +92,7 @@ void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Pre
                                    float* floats) const {
   if (precision != Precision::kInt8 || pass.images[image].planes != nullptr) {
     gather(pass, image, row, floats);
-    return make_operands(*kernels, precision, floats, patch_floats(), to);
+    return make_operands(*kernels, precision, floats, 0, 1, patch_floats(), to, 0);
   }
   const PixelView& pixels = pass.images[image].pixels;
   const TokenInfo& cell = pass.tokens[work.stage][row];

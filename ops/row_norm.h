@@ -21,7 +21,7 @@ struct RowNorm {
   /// y may be x.
   void apply(const KernelTable& kernels, const float* x, float* y) const noexcept {
     if (beta)
-      kernels.layer_norm_row(x, gamma->data(), beta->data(), eps, channels, y);
+      kernels.layer_norm_rows(x, 0, 1, gamma->data(), beta->data(), eps, channels, y, 0);
     else
       kernels.rms_norm_row(x, gamma->data(), eps, channels, y);
   }

@@ -47,7 +47,7 @@ Results multiply_int8(const KernelTable& kernels, const LayerRows& x, const Pack
   for (int64_t r = 0; r < x.rows; ++r) {
     std::copy_n(x.row(r), x.channels, row.begin());
     for (size_t c = 0; c < divisor.size(); ++c) row[c] /= divisor[c];
-    make_operands(kernels, Precision::kInt8, row.data(), x.channels, operands.data() + r * stride);
+    make_operands(kernels, Precision::kInt8, row.data(), 0, 1, x.channels, operands.data() + r * stride, 0);
   }
   Results y(static_cast<size_t>(x.rows * w.out));
   Product product = product_with(w, 0, w.out);

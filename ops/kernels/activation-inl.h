@@ -7,10 +7,7 @@
 namespace vit {
 namespace {
 
-/// x Φ(x)                                                       Hendrycks and Gimpel 2016, exact form
-VIT_INLINE Vec gelu(Vec x) { return x * (Vec(0.5f) + normal_cdf_minus_half(x)); }
-
-/// x/2 (1 + tanh u) = x σ(2u), u = √(2/π) (x + 0.044715 x³)     the same paper, approximate form
+/// x/2 (1 + tanh u) = x σ(2u), u = √(2/π) (x + 0.044715 x³)     Hendrycks and Gimpel 2016, approximate form
 VIT_INLINE Vec gelu_tanh(Vec x) {
   const Vec u = Vec(0.797884561f) * mul_add(Vec(0.044715f) * x * x, x, x);
   return x * sigmoid_of(u + u);
@@ -25,7 +22,7 @@ VIT_INLINE void with_activation(Activation kind, Use use) {
 #define VIT_LAMBDA(expression) use([](Vec x) __attribute__((always_inline)) { return expression; })
   switch (kind) {
     case Activation::kNone: return VIT_LAMBDA(x);
-    case Activation::kGelu: return VIT_LAMBDA(gelu(x));
+    case Activation::kGelu: return VIT_LAMBDA(gelu(x));  // Hendrycks and Gimpel 2016, exact form
     case Activation::kGeluTanh: return VIT_LAMBDA(gelu_tanh(x));
     case Activation::kQuickGelu: return VIT_LAMBDA(x * sigmoid_of(Vec(1.702f) * x));
     case Activation::kSilu: return VIT_LAMBDA(x * sigmoid_of(x));
@@ -44,12 +41,18 @@ VIT_INLINE void with_coarse_activation(Activation kind, Use use) {
 
 /// y = act(x)
 void activation_row(const float* x, Activation kind, int64_t n, float* y) noexcept {
-  with_activation(kind, [&](auto f) { map_row(y, n, [&](auto at) { return f(at(x)); }); });
+  with_activation(kind, [&](auto f) {
+    map_row(
+        y, n, [&](auto at) __attribute__((always_inline)) { return f(at(x)); });
+  });
 }
 
 /// y = act(gate) * x                                            Shazeer 2020, with SiLU: SwiGLU
 void gated_activation_row(const float* x, const float* gate, Activation kind, int64_t n, float* y) noexcept {
-  with_activation(kind, [&](auto f) { map_row(y, n, [&](auto at) { return f(at(gate)) * at(x); }); });
+  with_activation(kind, [&](auto f) {
+    map_row(
+        y, n, [&](auto at) __attribute__((always_inline)) { return f(at(gate)) * at(x); });
+  });
 }
 
 }  // namespace

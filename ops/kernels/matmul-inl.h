@@ -99,7 +99,8 @@ void matmul_tile(const MatmulTile& t) noexcept {
   if (t.activation == Activation::kNone) return;
   with_activation(t.activation, [&](auto f) {
     for (float *y = t.y, *end = y + t.rows * t.y_stride; y != end; y += t.y_stride)
-      map_row(y, t.columns, [&](auto at) { return f(at(y)); });
+      map_row(
+          y, t.columns, [&](auto at) __attribute__((always_inline)) { return f(at(y)); });
   });
 }
 

@@ -77,55 +77,92 @@ VIT_INLINE void store_bf16_lanes(uint16_t* p, int64_t count, Vec v) {
   memcpy(p, lanes, static_cast<size_t>(count) * sizeof(uint16_t));
 }
 
-VIT_INLINE float reduce_min(Vec v) { return -reduce_max(-v); }
+/// Whether any lane is not a number.
+VIT_INLINE bool any_nan(Vec v) {
+#if defined(__AVX512F__)
+  return _mm512_cmp_ps_mask(v, v, _CMP_UNORD_Q) != 0;
+#else
+  return std::isnan(reduce_add(v));
+#endif
+}
 
-/// Smallest and greatest elements of some vectors, and whether all are finite.
-struct Extremes {
-  Vec low = Vec(0.0f), high = Vec(0.0f), check = Vec(0.0f);
-  VIT_INLINE void add(Vec v) {
-    low = xsimd::min(low, v), high = xsimd::max(high, v);
-    check = mul_add(v, Vec(0.0f), check);
-  }
-  VIT_INLINE void add(const Extremes& other) {
-    low = xsimd::min(low, other.low), high = xsimd::max(high, other.high);
-    check += other.check;
-  }
-};
-
-/// y = round(x / scale) + zero_point for one row, scale and zero_point such that 0 and both ends of the row fit in 0 .. kLevels;
-/// the RowScale is written behind the padded row. A row with NaN or infinity gets the scale NaN, so that nothing computed from it
-/// passes for a number. x: [n]; y: operand_bytes and a RowScale.
-void quantise_row(const float* x, int64_t n, uint8_t* y) noexcept {
-  Extremes of[3];
+/// quantise_rows() of R rows side by side: the way from a row's elements to its ends and from there to its bytes is long.
+template <int R>
+VIT_INLINE void quantise(const float* x, int64_t x_stride, int64_t n, uint8_t* y, int64_t y_stride) {
+  // The ends, and whether all numbers are finite.
+  Vec low[R], high[R], check[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) low[r] = high[r] = check[r] = Vec(0.0f);
+  const auto look_at = [&](int r, Vec v) __attribute__((always_inline)) {
+    low[r] = xsimd::min(low[r], v), high[r] = xsimd::max(high[r], v);
+    check[r] = mul_add(v, Vec(0.0f), check[r]);
+  };
   int64_t i = 0;
-  for (; i + 3 * kLanes <= n; i += 3 * kLanes)
-#pragma GCC unroll 3
-    for (int64_t j = 0; j < 3; ++j) of[j].add(load(x + i + j * kLanes));
-  for (; i + kLanes <= n; i += kLanes) of[0].add(load(x + i));
-  if (i < n) of[1].add(load_first(x + i, n - i, 0.0f));
-  of[0].add(of[1]), of[0].add(of[2]);
-  const float least = reduce_min(of[0].low), range = reduce_max(of[0].high) - least, sound = reduce_add(of[0].check);
-  RowScale row;
-  // The smallest scale keeps 1 / scale finite: a row of zeros is zeros.
-  row.scale = (range > 255e-30f ? range / static_cast<float>(kLevels) : 1e-30f) + sound;
-  row.zero_point = nearbyintf(-least / row.scale);
-  const Vec inverse(1.0f / row.scale), shift(row.zero_point);
-  const auto quantise = [&](Vec v) __attribute__((always_inline)) { return mul_add(v, inverse, shift); };
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) look_at(r, load(x + r * x_stride + i));
+  if (i < n)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) look_at(r, load_first(x + r * x_stride + i, n - i, 0.0f));
+
+  float least[R], most[R], not_finite[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    least[r] = -reduce_max(-low[r]), most[r] = reduce_max(high[r]);
+    not_finite[r] = any_nan(check[r]) ? NAN : 0.0f;
+  }
+  // All rows at once, without branches.
+  float scale[R], zero_point[R], factor[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    const float step = (most[r] - least[r]) / static_cast<float>(kLevels);
+    // The smallest scale keeps 1 / scale finite: a row of zeros is zeros.
+    scale[r] = (step > 1e-30f ? step : 1e-30f) + not_finite[r];
+    zero_point[r] = nearbyintf(-least[r] / scale[r]);
+    factor[r] = 1.0f / scale[r];
+  }
+  const int64_t padded = operand_bytes(Precision::kInt8, n);
+  Vec inverse[R], shift[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) {
+    const RowScale row{scale[r], zero_point[r]};
+    memcpy(y + r * y_stride + padded, &row, sizeof row);
+    inverse[r] = Vec(factor[r]), shift[r] = Vec(zero_point[r]);
+  }
+
+  const auto bytes_of = [&](int r, Vec v) __attribute__((always_inline)) { return mul_add(v, inverse[r], shift[r]); };
   i = 0;
 #if defined(__AVX512VNNI__)
   for (; i + 64 <= n; i += 64)
-    store_64_bytes(
-        y + i, [&](int64_t j) __attribute__((always_inline)) { return quantise(load(x + i + j * kLanes)); });
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+      store_64_bytes(
+          y + r * y_stride + i, [&](int64_t j) __attribute__((always_inline)) {
+            return bytes_of(r, load(x + r * x_stride + i + j * kLanes));
+          });
 #endif
-  for (; i + kLanes <= n; i += kLanes) store_bytes(y + i, quantise(load(x + i)));
-  const int64_t padded = operand_bytes(Precision::kInt8, n);
-  if (i < n) {
-    alignas(64) uint8_t bytes[kLanes];
-    store_bytes(bytes, quantise(load_first(x + i, n - i, 0.0f)));
-    memcpy(y + i, bytes, static_cast<size_t>(n - i));
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) store_bytes(y + r * y_stride + i, bytes_of(r, load(x + r * x_stride + i)));
+  for (int r = 0; r < R; ++r) {
+    uint8_t* to = y + r * y_stride;
+    if (i < n) {
+      alignas(64) uint8_t bytes[kLanes];
+      store_bytes(bytes, bytes_of(r, load_first(x + r * x_stride + i, n - i, 0.0f)));
+      memcpy(to + i, bytes, static_cast<size_t>(n - i));
+    }
+    if (n < padded) memset(to + n, 0, static_cast<size_t>(padded - n));
   }
-  if (n < padded) memset(y + n, 0, static_cast<size_t>(padded - n));
-  memcpy(y + padded, &row, sizeof row);
+}
+
+/// y = round(x / scale) + zero_point of each row, scale and zero_point such that 0 and both ends of the row fit in 0 .. kLevels;
+/// the RowScale is written behind the padded row. A row with NaN or infinity gets the scale NaN, so that nothing computed from it
+/// passes for a number. x: `rows` rows of [n], x_stride apart; y: rows of operand_bytes and a RowScale, y_stride bytes apart.
+void quantise_rows(const float* x, int64_t x_stride, int64_t rows, int64_t n, uint8_t* y, int64_t y_stride) noexcept {
+  for_row_groups<kRowGroup>(
+      rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
+        quantise<count>(x + row * x_stride, x_stride, n, y + row * y_stride, y_stride);
+      });
 }
 
 VIT_INLINE void pad_bf16(uint16_t* y, int64_t n) {
@@ -144,26 +181,20 @@ void bf16_row(const float* x, int64_t n, uint16_t* y) noexcept {
   pad_bf16(y, n);
 }
 
-template <int R>
-VIT_INLINE void softmax_bf16(const float* x, int64_t x_stride, float scale, int64_t n, uint16_t* y, int64_t y_stride,
-                             float* sums) {
-#pragma GCC unroll 2
-  for (int r = 0; r < R; ++r) pad_bf16(y + r * y_stride, n);
-  softmax_with<R>(
-      x, x_stride, scale * 1.44269504f, n,  // e^x = 2^(x / ln 2)
-      [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
-      [=](int r, int64_t i, int64_t lanes, Vec e)
-          __attribute__((always_inline)) { store_bf16_lanes(y + r * y_stride + i, lanes, e); },
-      sums);
-}
-
-/// softmax_row() of `rows` rows into bfloat16, padded with zeros to operand_bytes. x: rows x_stride apart; y: y_stride; sums:
-/// [rows], of the unrounded numbers.
+/// softmax_rows() into bfloat16, padded with zeros to operand_bytes; the sums are of the unrounded numbers.
 void softmax_bf16_rows(const float* x, int64_t x_stride, int64_t rows, float scale, int64_t n, uint16_t* y, int64_t y_stride,
                        float* sums) noexcept {
-  int64_t r = 0;
-  for (; r + 2 <= rows; r += 2) softmax_bf16<2>(x + r * x_stride, x_stride, scale, n, y + r * y_stride, y_stride, sums + r);
-  if (r < rows) softmax_bf16<1>(x + r * x_stride, x_stride, scale, n, y + r * y_stride, y_stride, sums + r);
+  const float factor = scale * 1.44269504f;  // e^x = 2^(x / ln 2)
+  for_row_groups<kSoftmaxGroup>(
+      rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
+        uint16_t* to = y + row * y_stride;
+        for (int r = 0; r < count; ++r) pad_bf16(to + r * y_stride, n);
+        softmax_with<count>(
+            x + row * x_stride, x_stride, factor, n, [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
+            [=](int r, int64_t i, int64_t lanes, Vec e)
+                __attribute__((always_inline)) { store_bf16_lanes(to + r * y_stride + i, lanes, e); },
+            sums + row);
+      });
 }
 
 /// y[2 i] = even[i], y[2 i + 1] = odd[i]: two rows of values as the steps of a packed panel.

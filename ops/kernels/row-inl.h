@@ -7,18 +7,44 @@
 namespace vit {
 namespace {
 
+/// layer_norm_rows() of R rows side by side: the way from a row's elements to its mean, its variance and its results is long.
+template <int R>
+VIT_INLINE void layer_norm(const float* x, int64_t x_stride, const float* gamma, const float* beta, float eps, int64_t channels,
+                           float* y, int64_t y_stride) {
+  const float count = static_cast<float>(channels);
+  float mean[R], var[R];
+  sum_over<R>(
+      x, x_stride, channels, [](int, Vec v, Vec sum) __attribute__((always_inline)) { return sum + v; },
+      [](int) __attribute__((always_inline)) { return 0.0f; }, mean);
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) mean[r] /= count;
+  sum_over<R>(
+      x, x_stride, channels,
+      [&](int r, Vec v, Vec sum) __attribute__((always_inline)) {
+        const Vec difference = v - Vec(mean[r]);
+        return mul_add(difference, difference, sum);
+      },
+      [&](int r) __attribute__((always_inline)) { return mean[r]; }, var);
+  Vec shift[R], scale[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) shift[r] = Vec(mean[r]), scale[r] = Vec(1.0f / sqrtf(var[r] / count + eps));
+  map_rows<R>(
+      y, y_stride, channels, [&](int r, auto at) __attribute__((always_inline)) {
+        return mul_add((at(x + r * x_stride) - shift[r]) * scale[r], at(gamma), at(beta));
+      });
+}
+
 /// y[i] = (x[i] - mean) / sqrt(var + eps) * gamma[i] + beta[i]          Ba et al. 2016, section 3
 ///
-/// x, gamma, beta, y: [C], C >= 1. Biased variance, as in PyTorch.
+/// x, y: `rows` rows of [C], a stride apart, C >= 1; gamma, beta: [C]. Biased variance, as in PyTorch.
 /// Two passes on purpose: E[x²] - E[x]² cancels when one channel holds an outlier, and ViT activations do that.
-void layer_norm_row(const float* x, const float* gamma, const float* beta, float eps, int64_t channels, float* y) noexcept {
+void layer_norm_rows(const float* x, int64_t x_stride, int64_t rows, const float* gamma, const float* beta, float eps,
+                     int64_t channels, float* y, int64_t y_stride) noexcept {
   assert(channels >= 1);
-  const float count = static_cast<float>(channels);
-  const float mean = sum_over(x, channels, 0.0f, [](Vec v) { return v; }) / count;
-  const Vec shift(mean);
-  const float var = sum_over(x, channels, mean, [&](Vec v) { return (v - shift) * (v - shift); }) / count;
-  const Vec scale(1.0f / sqrtf(var + eps));
-  map_row(y, channels, [&](auto at) { return mul_add((at(x) - shift) * scale, at(gamma), at(beta)); });
+  for_row_groups<kRowGroup>(
+      rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
+        layer_norm<count>(x + row * x_stride, x_stride, gamma, beta, eps, channels, y + row * y_stride, y_stride);
+      });
 }
 
 /// y[i] = x[i] / sqrt(mean(x²) + eps) * gamma[i]                        Zhang and Sennrich 2019
@@ -26,81 +52,83 @@ void layer_norm_row(const float* x, const float* gamma, const float* beta, float
 /// x, gamma, y: [C], C >= 1.
 void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channels, float* y) noexcept {
   assert(channels >= 1);
-  const float mean = sum_over(x, channels, 0.0f, [](Vec v) { return v * v; }) / static_cast<float>(channels);
+  const float mean = sum_over(x, channels, [](Vec v, Vec sum) { return mul_add(v, v, sum); }) / static_cast<float>(channels);
   const Vec scale(1.0f / sqrtf(mean + eps));
-  map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
+  map_row(
+      y, channels, [&](auto at) __attribute__((always_inline)) { return at(x) * scale * at(gamma); });
 }
 
 /// For R rows, x_stride apart, calls put(row, i, lanes, exp(factor (x[i ..] - max x))) for each vector and writes the rows' sums.
-/// x: [n] a row, n >= 1, factor > 0. Two rows are done faster together than one after the other: the way from a row's elements
-/// to its maximum, to the exponentials, to their sum is long.
+/// x: [n] a row, n >= 1, factor > 0.
 template <int R, class Exp, class Put>
 VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int64_t n, Exp exp, Put put, float* sums) {
   assert(n >= 1);
-  Vec top[R][2];
-#pragma GCC unroll 2
-  for (int r = 0; r < R; ++r) top[r][0] = top[r][1] = Vec(x[r * x_stride]);
-  int64_t i = 0;
-  for (; i + 2 * kLanes <= n; i += 2 * kLanes)
-#pragma GCC unroll 2
-    for (int r = 0; r < R; ++r) {
-      top[r][0] = xsimd::max(top[r][0], load(x + r * x_stride + i));
-      top[r][1] = xsimd::max(top[r][1], load(x + r * x_stride + i + kLanes));
-    }
-  for (; i < n; i += kLanes)
-#pragma GCC unroll 2
+  Vec top[R];
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r) top[r] = Vec(x[r * x_stride]);
+  for (int64_t i = 0; i < n; i += kLanes)
+#pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const float* at = x + r * x_stride;
-      top[r][0] = xsimd::max(top[r][0], n - i < kLanes ? load_first(at + i, n - i, *at) : load(at + i));
+      top[r] = xsimd::max(top[r], n - i < kLanes ? load_first(at + i, n - i, *at) : load(at + i));
     }
 
   const Vec scale(factor);
   Vec shift[R], sum[R];
-#pragma GCC unroll 2
-  for (int r = 0; r < R; ++r) shift[r] = Vec(-reduce_max(xsimd::max(top[r][0], top[r][1])) * factor), sum[r] = Vec(0.0f);
-  for (i = 0; i + kLanes <= n; i += kLanes)
-#pragma GCC unroll 2
+#pragma GCC unroll 6
+  for (int r = 0; r < R; ++r) shift[r] = Vec(-reduce_max(top[r]) * factor), sum[r] = Vec(0.0f);
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const Vec e = exp(mul_add(load(x + r * x_stride + i), scale, shift[r]));
       sum[r] += e;
       put(r, i, kLanes, e);
     }
   if (i < n)
-#pragma GCC unroll 2
+#pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       // A spare lane gives e^-87, which vanishes in a sum of at least 1.
       const Vec e = exp(mul_add(load_first(x + r * x_stride + i, n - i, -3e38f), scale, shift[r]));
       sum[r] += e;
       put(r, i, n - i, e);
     }
-#pragma GCC unroll 2
+#pragma GCC unroll 6
   for (int r = 0; r < R; ++r) sums[r] = reduce_add(sum[r]);
 }
 
-/// y[i] = e^(scale (x[i] - max x)); returns the sum of y, so that y / sum is the softmax of scale * x.
+/// y[i] = e^(scale (x[i] - max x)) of each row; sums: [rows], of y, so that y / sum is the softmax of scale * x.
 ///
-/// x, y: [n], n >= 1, scale > 0. The division waits for the caller, who has fewer numbers to divide.
-float softmax_row(const float* x, float scale, int64_t n, float* y) noexcept {
-  float sum;
-  softmax_with<1>(
-      x, 0, scale, n, [](Vec v) __attribute__((always_inline)) { return exp_of(v); },
-      [=](int, int64_t i, int64_t lanes, Vec e) __attribute__((always_inline)) { store_lanes(y + i, lanes, e); }, &sum);
-  return sum;
+/// x, y: `rows` rows of [n], n >= 1, a stride apart; scale > 0. The division waits for the caller, who has fewer numbers to
+/// divide.
+void softmax_rows(const float* x, int64_t x_stride, int64_t rows, float scale, int64_t n, float* y, int64_t y_stride,
+                  float* sums) noexcept {
+  for_row_groups<kSoftmaxGroup>(
+      rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
+        softmax_with<count>(
+            x + row * x_stride, x_stride, scale, n, [](Vec v) __attribute__((always_inline)) { return exp_of(v); },
+            [=](int r, int64_t i, int64_t lanes, Vec e)
+                __attribute__((always_inline)) { store_lanes(y + (row + r) * y_stride + i, lanes, e); },
+            sums + row);
+      });
 }
 
 /// y = a + b
 void add_row(const float* a, const float* b, int64_t n, float* y) noexcept {
-  map_row(y, n, [&](auto at) { return at(a) + at(b); });
+  map_row(
+      y, n, [&](auto at) __attribute__((always_inline)) { return at(a) + at(b); });
 }
 
 /// y = max(a, b)
 void max_row(const float* a, const float* b, int64_t n, float* y) noexcept {
-  map_row(y, n, [&](auto at) { return xsimd::max(at(a), at(b)); });
+  map_row(
+      y, n, [&](auto at) __attribute__((always_inline)) { return xsimd::max(at(a), at(b)); });
 }
 
 /// y += x * factor; y is not x
 void add_scaled_row(const float* x, float factor, int64_t n, float* y) noexcept {
-  map_row(y, n, [&](auto at) { return mul_add(at(x), Vec(factor), at(y)); });
+  map_row(
+      y, n, [&](auto at) __attribute__((always_inline)) { return mul_add(at(x), Vec(factor), at(y)); });
 }
 
 /// The sum of a[i] * b[i]
@@ -114,7 +142,8 @@ float dot_row(const float* a, const float* b, int64_t n) noexcept {
 
 /// y = x * gamma, channel by channel (LayerScale: Touvron et al. 2021)
 void scale_row(const float* x, const float* gamma, int64_t n, float* y) noexcept {
-  map_row(y, n, [&](auto at) { return at(x) * at(gamma); });
+  map_row(
+      y, n, [&](auto at) __attribute__((always_inline)) { return at(x) * at(gamma); });
 }
 
 /// x = x * factor + shift, `steps` times in kMultiplyAddChains vectors that begin with 0, 1, 2 ..., and never leave the
@@ -136,7 +165,8 @@ float multiply_add_chains(float factor, float shift, int64_t steps) noexcept {
 
 /// y = x * factor
 void multiply_row(const float* x, float factor, int64_t n, float* y) noexcept {
-  map_row(y, n, [&](auto at) { return at(x) * Vec(factor); });
+  map_row(
+      y, n, [&](auto at) __attribute__((always_inline)) { return at(x) * Vec(factor); });
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 
 #include <cassert>
 #include <cstdint>
+#include <type_traits>
 #include <xsimd/xsimd.hpp>
 
 #define VIT_INLINE inline __attribute__((always_inline))
@@ -78,27 +79,73 @@ VIT_INLINE float reduce_max(Vec v) {
 #endif
 }
 
-/// Sum of f(x[i]) over n elements. Spare lanes of the last vector hold `neutral`, for which f must give 0.
-template <class F>
-VIT_INLINE float sum_over(const float* x, int64_t n, float neutral, F f) {
-  Vec acc[4] = {Vec(0.0f), Vec(0.0f), Vec(0.0f), Vec(0.0f)};  // an addition takes four cycles
-  int64_t i = 0;
-  for (; i + 4 * kLanes <= n; i += 4 * kLanes)
-#pragma GCC unroll 4
-    for (int64_t j = 0; j < 4; ++j) acc[j] += f(load(x + i + j * kLanes));
-  for (; i + kLanes <= n; i += kLanes) acc[0] += f(load(x + i));
-  if (i < n) acc[1] += f(load_first(x + i, n - i, neutral));
-  return reduce_add((acc[0] + acc[1]) + (acc[2] + acc[3]));
+/// How many rows a kernel works on side by side where the way from a row's elements to its result is long: as many as leave their
+/// accumulators in registers.
+constexpr int kRowGroup = kLanes == 16 ? 4 : 2, kSoftmaxGroup = kLanes == 16 ? 6 : 2;
+
+/// Calls f(count, row) for `rows` rows, N at a time and the rest one by one; count is a constant.
+template <int N, class F>
+VIT_INLINE void for_row_groups(int64_t rows, F f) {
+  int64_t row = 0;
+  for (; row + N <= rows; row += N) f(std::integral_constant<int, N>(), row);
+  for (; row < rows; ++row) f(std::integral_constant<int, 1>(), row);
 }
 
-/// Fills y[0..n) with f(at), where at(p) loads the elements of p that stand at the current position.
+/// sums[r] = f(r, x[n - 1], ... f(r, x[0], 0)), f adding something to its last argument, over each of R rows, `stride` apart.
+/// Spare lanes of the last vector hold neutral(r), for which f must add 0.
+template <int R, class F, class Neutral>
+VIT_INLINE void sum_over(const float* x, int64_t stride, int64_t n, F f, Neutral neutral, float* sums) {
+  Vec even[R], odd[R];
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) even[r] = odd[r] = Vec(0.0f);
+  int64_t i = 0;
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      even[r] = f(r, load(x + r * stride + i), even[r]);
+      odd[r] = f(r, load(x + r * stride + i + kLanes), odd[r]);
+    }
+  for (; i < n; i += kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) {
+      const float* at = x + r * stride + i;
+      even[r] = f(r, n - i < kLanes ? load_first(at, n - i, neutral(r)) : load(at), even[r]);
+    }
+#pragma GCC unroll 4
+  for (int r = 0; r < R; ++r) sums[r] = reduce_add(even[r] + odd[r]);
+}
+/// The same of one row; f must add 0 for 0.
 template <class F>
-VIT_INLINE void map_row(float* y, int64_t n, F f) {
+VIT_INLINE float sum_over(const float* x, int64_t n, F f) {
+  float total;
+  sum_over<1>(
+      x, 0, n, [=](int, Vec v, Vec sum) __attribute__((always_inline)) { return f(v, sum); },
+      [](int) __attribute__((always_inline)) { return 0.0f; }, &total);
+  return total;
+}
+
+/// Fills R rows of y[0..n), `stride` apart, with f(r, at), where at(p) loads the elements of p that stand at the current
+/// position.
+template <int R, class F>
+VIT_INLINE void map_rows(float* y, int64_t stride, int64_t n, F f) {
   int64_t i = 0;
   for (; i + kLanes <= n; i += kLanes)
-    store(y + i, f([=](const float* p) __attribute__((always_inline)) { return load(p + i); }));
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+      store(y + r * stride + i, f(
+                                    r, [=](const float* p) __attribute__((always_inline)) { return load(p + i); }));
   if (const int64_t rest = n - i; rest > 0)
-    store_first(y + i, rest, f([=](const float* p) __attribute__((always_inline)) { return load_first(p + i, rest, 0.0f); }));
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r)
+      store_first(y + r * stride + i, rest,
+                  f(
+                      r, [=](const float* p) __attribute__((always_inline)) { return load_first(p + i, rest, 0.0f); }));
+}
+/// The same of one row: f(at).
+template <class F>
+VIT_INLINE void map_row(float* y, int64_t n, F f) {
+  map_rows<1>(
+      y, 0, n, [=](int, auto at) __attribute__((always_inline)) { return f(at); });
 }
 
 }  // namespace

@@ -46,7 +46,8 @@ std::vector<uint16_t> wide_bf16(Random& random, int64_t n) {
 /// The sums of a product of whatever bytes: [rows, columns].
 std::vector<float> product(const KernelTable& kernels, Precision precision, int64_t rows, int64_t columns, int64_t steps) {
   Random random(static_cast<uint64_t>(rows * 1000 + columns));
-  const int64_t panels = (columns + kernels.product_columns - 1) / kernels.product_columns, padded = panels * kernels.product_columns;
+  const int64_t panels = (columns + kernels.product_columns - 1) / kernels.product_columns,
+                padded = panels * kernels.product_columns;
   const int64_t stride = steps * 4 + 64, panel_bytes = padded * steps * 4;
   std::vector<uint8_t> x = random.bytes(rows * stride), w = random.bytes(panel_bytes);
   if (precision == Precision::kBF16) {
@@ -130,7 +131,8 @@ TEST_CASE("emulated rows have the CPU's bits", "[kernels]") {
       for (const Activation kind : {Activation::kGelu, Activation::kGeluTanh, Activation::kQuickGelu, Activation::kSilu,
                                     Activation::kRelu, Activation::kTanh})
         CHECK(floats([&](const KernelTable& k, float* y) { k.activation_row(x.data(), kind, n, y); }));
-      CHECK(floats([&](const KernelTable& k, float* y) { k.softmax_row(finite.data(), 0.3f, n, y); }));
+      float sum;
+      CHECK(floats([&](const KernelTable& k, float* y) { k.softmax_rows(finite.data(), 0, 1, 0.3f, n, y, 0, &sum); }));
       CHECK(floats([&](const KernelTable& k, float* y) { k.max_row(x.data(), finite.data(), n, y); }));
       CHECK(floats([&](const KernelTable& k, float* y) { k.add_scaled_row(finite.data(), 0.7f, n, y); }));
 
@@ -142,13 +144,11 @@ TEST_CASE("emulated rows have the CPU's bits", "[kernels]") {
       };
       const auto bf16 = [](uint8_t* y) { return reinterpret_cast<uint16_t*>(y); };
       CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.bf16_row(x.data(), n, bf16(y)); }));
-      CHECK(bytes([&](const KernelTable& k, uint8_t* y) {
-        float sum;
-        k.softmax_bf16_rows(finite.data(), 0, 1, 0.3f, n, bf16(y), 0, &sum);
-      }));
+      CHECK(
+          bytes([&](const KernelTable& k, uint8_t* y) { k.softmax_bf16_rows(finite.data(), 0, 1, 0.3f, n, bf16(y), 0, &sum); }));
       auto negative = finite;  // the zero point of a row without negative numbers is 0 or -0, as xsimd negates
       negative[0] = -2;
-      CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.quantise_row(negative.data(), n, y); }));
+      CHECK(bytes([&](const KernelTable& k, uint8_t* y) { k.quantise_rows(negative.data(), 0, 1, n, y, 0); }));
     }
   });
 }

@@ -15,6 +15,8 @@ namespace {
 
 constexpr int64_t kSizes[] = {1, 2, 3, 7, 15, 16, 17, 31, 32, 33, 63, 64, 65, 192, 200, 1000};
 
+constexpr int64_t kRows = 7;  // a group and more
+
 RowScale scale_behind(const uint8_t* row, int64_t n) {
   RowScale scale;
   std::memcpy(&scale, row + operand_bytes(Precision::kInt8, n), sizeof scale);
@@ -23,39 +25,51 @@ RowScale scale_behind(const uint8_t* row, int64_t n) {
 
 }  // namespace
 
-void check_quantise_row(const KernelTable& kernels) {
+void check_quantise_rows(const KernelTable& kernels) {
   for (const int64_t n : kSizes)
     for (const float shift : {0.0f, 5.0f, -300.0f}) {
       CAPTURE(n, shift);
       Random random(static_cast<uint64_t>(n));
-      Guarded<float> x(random.normals(n, 3), 1);
-      for (int64_t i = 0; i < n; ++i) x[i] += shift;
-      Guarded<uint8_t> y(operand_bytes(Precision::kInt8, n) + static_cast<int64_t>(sizeof(RowScale)), 5);
-      kernels.quantise_row(x.data(), n, y.data());
+      const int64_t padded = operand_bytes(Precision::kInt8, n), bytes = padded + static_cast<int64_t>(sizeof(RowScale));
+      const int64_t x_stride = n + 3, y_stride = bytes + 4;
+      std::vector<float> numbers = random.normals((kRows - 1) * x_stride + n, 3);
+      for (float& v : numbers) v += shift;
+      Guarded<float> x(numbers, 1);
+      Guarded<uint8_t> y((kRows - 1) * y_stride + bytes, 5);
+      kernels.quantise_rows(x.data(), x_stride, kRows, n, y.data(), y_stride);
       CHECK(y.guards_intact());
-      const RowScale row = scale_behind(y.data(), n);
-      const auto [low, high] = std::minmax_element(x.data(), x.data() + n);
-      const double range = std::max(0.0f, *high) - std::min(0.0f, *low);
-      CHECK_NEAR(row.scale, range / kernels.levels, 4 * kEpsilon * range);
-      CHECK(row.zero_point == std::nearbyint(row.zero_point));
-      for (int64_t i = 0; i < n; ++i) {
-        CHECK(y[i] <= kernels.levels);
-        // Half a step; at the ends half a step more, where the zero point's own rounding cuts.
-        CHECK_NEAR(row.scale * (y[i] - row.zero_point), x[i], row.scale * (1 + 1e-4));
+      for (int64_t r = 0; r < kRows; ++r) {
+        CAPTURE(r);
+        const float* from = x.data() + r * x_stride;
+        const uint8_t* found = y.data() + r * y_stride;
+        const RowScale row = scale_behind(found, n);
+        const auto [low, high] = std::minmax_element(from, from + n);
+        const double range = std::max(0.0f, *high) - std::min(0.0f, *low);
+        CHECK_NEAR(row.scale, range / kernels.levels, 4 * kEpsilon * range);
+        CHECK(row.zero_point == std::nearbyint(row.zero_point));
+        for (int64_t i = 0; i < n; ++i) {
+          CHECK(found[i] <= kernels.levels);
+          // Half a step; at the ends half a step more, where the zero point's own rounding cuts.
+          CHECK_NEAR(row.scale * (found[i] - row.zero_point), from[i], row.scale * (1 + 1e-4));
+        }
+        for (int64_t i = n; i < padded; ++i) CHECK(found[i] == 0);
+
+        std::vector<uint8_t> alone(static_cast<size_t>(bytes));
+        kernels.quantise_rows(from, 0, 1, n, alone.data(), 0);
+        CHECK(std::equal(alone.begin(), alone.end(), found));
       }
-      for (int64_t i = n; i < operand_bytes(Precision::kInt8, n); ++i) CHECK(y[i] == 0);
     }
 
   std::vector<float> zeros(40);
   std::vector<uint8_t> y(64 + sizeof(RowScale));
-  kernels.quantise_row(zeros.data(), 40, y.data());
+  kernels.quantise_rows(zeros.data(), 0, 1, 40, y.data(), 0);
   CHECK(std::count(y.begin(), y.begin() + 64, 0) == 64);
   CHECK(std::isfinite(1 / scale_behind(y.data(), 40).scale));
   for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
     for (const size_t at : {size_t{0}, size_t{17}, size_t{39}}) {
       std::vector<float> x(40, 1.0f);
       x[at] = bad;
-      kernels.quantise_row(x.data(), 40, y.data());
+      kernels.quantise_rows(x.data(), 0, 1, 40, y.data(), 0);
       CHECK(std::isnan(scale_behind(y.data(), 40).scale));
     }
 }
@@ -85,7 +99,6 @@ void check_bf16_row(const KernelTable& kernels) {
 }
 
 void check_softmax_bf16_rows(const KernelTable& kernels) {
-  constexpr int64_t kRows = 3;  // a pair and one more
   const float scale = 0.3f;
   for (const int64_t n : kSizes) {
     CAPTURE(n);

@@ -36,7 +36,7 @@ struct Operands {
       const std::vector<float> row = random.normals(in);
       uint8_t* to = x.data() + r * x_stride;
       if (precision == Precision::kInt8)
-        kernels.quantise_row(row.data(), in, to);
+        kernels.quantise_rows(row.data(), 0, 1, in, to, 0);
       else
         kernels.bf16_row(row.data(), in, reinterpret_cast<uint16_t*>(to));
     }

@@ -10,6 +10,7 @@ namespace vit {
 namespace {
 
 constexpr int64_t kSizes[] = {1, 3, 4, 5, 7, 8, 9, 15, 16, 17, 31, 33, 63, 192, 197, 1000, 1025};
+constexpr int64_t kRows = 7;  // a group and more
 
 double reference(Activation kind, double x) {
   switch (kind) {
@@ -50,49 +51,70 @@ std::vector<float> interesting(Random& random, int64_t n) {
 
 }  // namespace
 
-void check_layer_norm_row(const KernelTable& kernels) {
+void check_layer_norm_rows(const KernelTable& kernels) {
   for (const int64_t n : kSizes) {
     CAPTURE(n);
     Random random(7);
-    auto values = random.normals(n, 2);
-    values[static_cast<size_t>(n / 2)] = 500;  // an outlier channel
-    Guarded<float> x(values, 1), gamma(random.normals(n), 2), beta(random.normals(n), 3), y(n, 1);
-    kernels.layer_norm_row(x.data(), gamma.data(), beta.data(), 1e-6f, n, y.data());
+    const int64_t x_stride = n + 3, y_stride = n + 5;
+    std::vector<float> values = random.normals((kRows - 1) * x_stride + n, 2);
+    for (int64_t r = 0; r < kRows; ++r) values[static_cast<size_t>(r * x_stride + n / 2)] = 500;  // an outlier channel
+    Guarded<float> x(values, 1), gamma(random.normals(n), 2), beta(random.normals(n), 3), y((kRows - 1) * y_stride + n, 1);
+    kernels.layer_norm_rows(x.data(), x_stride, kRows, gamma.data(), beta.data(), 1e-6f, n, y.data(), y_stride);
     CHECK(y.guards_intact());
-    double mean = 0, var = 0, top = 0;
-    for (const float v : values) mean += v, top = std::max<double>(top, std::fabs(v));
-    mean /= static_cast<double>(n);
-    for (const float v : values) var += (v - mean) * (v - mean);
-    const double sigma = std::sqrt(var / static_cast<double>(n) + 1e-6);
-    for (int64_t i = 0; i < n; ++i) {
-      const double z = (x[i] - mean) / sigma;
-      // A mean of n terms errs by at most n half-units of the largest; so does each difference from it. Dividing by sigma makes
-      // that relative to the row; the variance adds n half-units of z itself.
-      const double bound =
-          kEpsilon * ((static_cast<double>(n) + 3) * (top / sigma + std::fabs(z)) * std::fabs(gamma[i]) + 2 * std::fabs(beta[i]));
-      CHECK_NEAR(y[i], z * gamma[i] + beta[i], bound);
+    for (int64_t r = 0; r < kRows; ++r) {
+      CAPTURE(r);
+      const float *row = x.data() + r * x_stride, *found = y.data() + r * y_stride;
+      double mean = 0, var = 0, top = 0;
+      for (int64_t i = 0; i < n; ++i) mean += row[i], top = std::max<double>(top, std::fabs(row[i]));
+      mean /= static_cast<double>(n);
+      for (int64_t i = 0; i < n; ++i) var += (row[i] - mean) * (row[i] - mean);
+      const double sigma = std::sqrt(var / static_cast<double>(n) + 1e-6);
+      for (int64_t i = 0; i < n; ++i) {
+        const double z = (row[i] - mean) / sigma;
+        // A mean of n terms errs by at most n half-units of the largest; so does each difference from it. Dividing by sigma makes
+        // that relative to the row; the variance adds n half-units of z itself.
+        const double bound = kEpsilon * ((static_cast<double>(n) + 3) * (top / sigma + std::fabs(z)) * std::fabs(gamma[i]) +
+                                         2 * std::fabs(beta[i]));
+        CHECK_NEAR(found[i], z * gamma[i] + beta[i], bound);
+      }
+      std::vector<float> alone(static_cast<size_t>(n));
+      kernels.layer_norm_rows(row, 0, 1, gamma.data(), beta.data(), 1e-6f, n, alone.data(), 0);
+      CHECK(std::equal(alone.begin(), alone.end(), found));
     }
   }
 }
 
-void check_softmax_row(const KernelTable& kernels) {
+void check_softmax_rows(const KernelTable& kernels) {
   for (const int64_t n : kSizes) {
     CAPTURE(n);
     Random random(8);
     const float scale = 0.3f;
-    Guarded<float> x(random.normals(n, 20), 1), y(n, 3);
-    const float sum = kernels.softmax_row(x.data(), scale, n, y.data());
+    const int64_t x_stride = n + 3, y_stride = n + 5;
+    Guarded<float> x(random.normals((kRows - 1) * x_stride + n, 20), 1), y((kRows - 1) * y_stride + n, 3);
+    float sums[kRows];
+    kernels.softmax_rows(x.data(), x_stride, kRows, scale, n, y.data(), y_stride, sums);
     CHECK(y.guards_intact());
-    const double top = *std::max_element(x.data(), x.data() + n);
-    double total = 0;
-    for (int64_t i = 0; i < n; ++i) {
-      const double argument = scale * (x[i] - top), e = std::exp(argument);
-      total += e;
-      // 2e-7 of the exponential, and the two roundings of its argument, each half a unit of scale * x or scale * top.
-      const double inner = scale * (std::fabs(x[i]) + std::fabs(top));
-      CHECK_NEAR(y[i], e, e * (3e-7 + 2 * kEpsilon * inner) + 2e-38);
+    for (int64_t r = 0; r < kRows; ++r) {
+      CAPTURE(r);
+      const float *row = x.data() + r * x_stride, *found = y.data() + r * y_stride;
+      const double top = *std::max_element(row, row + n);
+      double total = 0;
+      for (int64_t i = 0; i < n; ++i) {
+        const double argument = scale * (row[i] - top), e = std::exp(argument);
+        total += e;
+        // 2e-7 of the exponential, and the roundings of its argument, each half a unit of scale * x, scale * top or their
+        // difference: two with fused multiply-add, three without.
+        const double inner = scale * (std::fabs(row[i]) + std::fabs(top));
+        CHECK_NEAR(found[i], e, e * (3e-7 + 3 * kEpsilon * inner) + 2e-38);
+      }
+      CHECK_NEAR(sums[r], total, total * (3e-7 + kEpsilon * (static_cast<double>(n) + 2 * scale * 160)));
+
+      std::vector<float> alone(static_cast<size_t>(n));
+      float sum = 0;
+      kernels.softmax_rows(row, 0, 1, scale, n, alone.data(), 0, &sum);
+      CHECK(sum == sums[r]);
+      CHECK(std::equal(alone.begin(), alone.end(), found));
     }
-    CHECK_NEAR(sum, total, total * (3e-7 + kEpsilon * (static_cast<double>(n) + 2 * scale * 160)));
   }
 }
 
