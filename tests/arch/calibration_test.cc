@@ -101,7 +101,7 @@ std::vector<float> rows_of(const ModelPointer& model, const std::string& node, i
   return all;
 }
 
-TEST_CASE("factors come from the greatest of all rows of all pictures", "[arch]") {
+TEST_CASE("factors come from the greatest of all rows of all pictures", "[arch][long]") {
   const TinyModel tiny(kSpread);
   constexpr int64_t kPictures = 300;  // more than rows are kept
   const Buffer<uint8_t> file = quantise(tiny.model(), on_pictures(kPictures));
