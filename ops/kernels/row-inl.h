@@ -54,8 +54,7 @@ void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channel
   assert(channels >= 1);
   const float mean = sum_over(x, channels, [](Vec v, Vec sum) { return mul_add(v, v, sum); }) / static_cast<float>(channels);
   const Vec scale(1.0f / sqrtf(mean + eps));
-  map_row(
-      y, channels, [&](auto at) __attribute__((always_inline)) { return at(x) * scale * at(gamma); });
+  map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
 }
 
 /// For R rows, x_stride apart, calls put(row, i, lanes, exp(factor (x[i ..] - max x))) for each vector and writes the rows' sums.
@@ -115,20 +114,17 @@ void softmax_rows(const float* x, int64_t x_stride, int64_t rows, float scale, i
 
 /// y = a + b
 void add_row(const float* a, const float* b, int64_t n, float* y) noexcept {
-  map_row(
-      y, n, [&](auto at) __attribute__((always_inline)) { return at(a) + at(b); });
+  map_row(y, n, [&](auto at) { return at(a) + at(b); });
 }
 
 /// y = max(a, b)
 void max_row(const float* a, const float* b, int64_t n, float* y) noexcept {
-  map_row(
-      y, n, [&](auto at) __attribute__((always_inline)) { return xsimd::max(at(a), at(b)); });
+  map_row(y, n, [&](auto at) { return xsimd::max(at(a), at(b)); });
 }
 
 /// y += x * factor; y is not x
 void add_scaled_row(const float* x, float factor, int64_t n, float* y) noexcept {
-  map_row(
-      y, n, [&](auto at) __attribute__((always_inline)) { return mul_add(at(x), Vec(factor), at(y)); });
+  map_row(y, n, [&](auto at) { return mul_add(at(x), Vec(factor), at(y)); });
 }
 
 /// The sum of a[i] * b[i]
@@ -142,8 +138,7 @@ float dot_row(const float* a, const float* b, int64_t n) noexcept {
 
 /// y = x * gamma, channel by channel (LayerScale: Touvron et al. 2021)
 void scale_row(const float* x, const float* gamma, int64_t n, float* y) noexcept {
-  map_row(
-      y, n, [&](auto at) __attribute__((always_inline)) { return at(x) * at(gamma); });
+  map_row(y, n, [&](auto at) { return at(x) * at(gamma); });
 }
 
 /// x = x * factor + shift, `steps` times in kMultiplyAddChains vectors that begin with 0, 1, 2 ..., and never leave the
@@ -165,8 +160,7 @@ float multiply_add_chains(float factor, float shift, int64_t steps) noexcept {
 
 /// y = x * factor
 void multiply_row(const float* x, float factor, int64_t n, float* y) noexcept {
-  map_row(
-      y, n, [&](auto at) __attribute__((always_inline)) { return at(x) * Vec(factor); });
+  map_row(y, n, [&](auto at) { return at(x) * Vec(factor); });
 }
 
 }  // namespace
