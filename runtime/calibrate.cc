@@ -21,14 +21,14 @@ class CalibratingSteps::TriedStep final : public Step {
   TriedStep(CalibratingSteps& maker, const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make)
       : maker_(maker), node_(node), x_(x), make_(std::move(make)) {}
 
-  int64_t scratch_floats(int64_t) const override { return kHeadBlockRows * maker_.kernels_.panel_columns; }
+  int64_t scratch_floats(int64_t) const override { return maker_.workers_.threads * scratch_of_one(); }
   void run(const Pass& pass) const noexcept override {
     if (maker_.failure_) return;
     try {
       const std::unique_ptr<Step> step = make_();
       step->work = work;
       if (node_.domain == Domain::kRows) pass.for_each(work, [&](int, int64_t begin, int64_t end) { try_on(pass, begin, end); });
-      step->run(pass);
+      run_by_all(*step, pass);
     } catch (...) {
       maker_.failure_ = std::current_exception();
     }
@@ -43,6 +43,18 @@ class CalibratingSteps::TriedStep final : public Step {
     }
     maker_.trials_.try_layer(node_, rows);
     if (maker_.after_layer_) maker_.after_layer_();
+  }
+
+  int64_t scratch_of_one() const { return kHeadBlockRows * maker_.kernels_.panel_columns; }
+  /// The pass has one thread, since layers are tried in it; a product is shared by all.
+  void run_by_all(const Step& step, const Pass& pass) const {
+    const Workers& workers = maker_.workers_;
+    workers.for_each(workers.threads, [&](int, int64_t share) {
+      Pass shared = pass;
+      shared.thread = static_cast<int>(share), shared.threads = workers.threads;
+      shared.scratch += share * scratch_of_one();
+      step.run(shared);
+    });
   }
 
   CalibratingSteps& maker_;

@@ -29,7 +29,11 @@ class CalibratingSteps final : public WatchedSteps {
  public:
   /// `options` are those of the pass, in float32.
   CalibratingSteps(const Model& model, const PlanOptions& options, LayerTrials& trials, std::function<void()> after_layer)
-      : WatchedSteps(model, options), kernels_(*options.kernels), trials_(trials), after_layer_(std::move(after_layer)) {}
+      : WatchedSteps(model, options),
+        kernels_(*options.kernels),
+        workers_(options.packing.workers),
+        trials_(trials),
+        after_layer_(std::move(after_layer)) {}
 
   /// After the pass. Throws what a step met: Error(kMemory), or what after_layer threw.
   void finish() {
@@ -41,6 +45,7 @@ class CalibratingSteps final : public WatchedSteps {
   std::unique_ptr<Step> watched(const Node& node, BufferRef x, std::function<std::unique_ptr<Step>()> make) override;
 
   const KernelTable& kernels_;
+  Workers workers_;
   LayerTrials& trials_;
   std::function<void()> after_layer_;
   std::exception_ptr failure_;
