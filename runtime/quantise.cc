@@ -106,7 +106,7 @@ class Writer {
       return;
     }
     SessionOptions session;
-    session.isa = isa_name(isa_), session.threads = options_.pictures == 0 ? 1 : options_.threads;
+    session.isa = isa_name(isa_), session.threads = options_.threads;
     CalibrationOptions calibration;
     calibration.trial.min_cosine = options_.min_cosine;
     calibration.trial.wish = [this](const std::string& layer) { return wish(layer); };

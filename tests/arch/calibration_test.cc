@@ -142,6 +142,12 @@ TEST_CASE("a calibrated file depends on its pictures, not on threads, and stays 
   CHECK(opened(uncalibrated)->vit_file()->report.find("calibration") == std::string::npos);
 }
 
+TEST_CASE("what the seeded picture tells of each layer does not depend on threads", "[arch]") {
+  const TinyModel tiny(kSpread);
+  const Buffer<uint8_t> file = quantise(tiny.model(), {.threads = 1});
+  for (const int threads : {2, 3, 7}) CHECK(same_bytes(quantise(tiny.model(), {.threads = threads}), file));
+}
+
 TEST_CASE("a calibrated file computes the bits of its source under the same policy", "[arch]") {
   const Buffer<uint8_t> file = quantise(TinyModel(kSpread).model(), on_pictures(5));
   const ModelPointer made = opened(file);
