@@ -110,34 +110,43 @@ template <class Dot, int R, int J>
 VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, const Bits (&acc)[R][J]) {
   using Sum = typename Dot::Sum;
   if (tile.column + J * kLanes > p.columns) return false;
-  auto* y = static_cast<float*>(p.y);
-  auto* narrow = static_cast<uint16_t*>(p.y);
-  if constexpr (__is_same(Sum, float))
+  const RowsOf<Sum> rows(p, tile.row);
+  const int64_t stride = p.y_stride, first = tile.row * stride + tile.column;
+  float* const y = static_cast<float*>(p.y) + first;
+  uint16_t* const narrow = static_cast<uint16_t*>(p.y) + first;
+  if constexpr (__is_same(Sum, float)) {
     if (only_multiplied(p)) {
-      y += tile.row * p.y_stride + tile.column;
+      const bool bare = rows.factors == nullptr;
 #pragma GCC unroll 6
-      for (int i = 0; i < R; ++i, y += p.y_stride) {
-        const FloatRow row(p, tile.row + i);
+      for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
-        for (int j = 0; j < J; ++j) store(y + j * kLanes, Dot::floats(acc[i][j]) * row.factor);
-      }
+        for (int j = 0; j < J; ++j) {
+          const Vec v = Dot::floats(acc[i][j]);
+          store(y + i * stride + j * kLanes, bare ? v : v * rows[i].factor);
+        }
       return true;
     }
+    if (rows.factors != nullptr) return false;
+  }
   constexpr int kSideBySide = kLanes == 16 ? 1 : R;  // GELU's chain is short with AVX-512
+  const auto value = [&](const auto& columns, int i, Vec sums) __attribute__((always_inline)) {
+    if constexpr (__is_same(Sum, float))
+      return sums + columns.bias;
+    else
+      return columns.value(rows[i], sums);
+  };
   const auto each = [&](auto activate, auto put) __attribute__((always_inline)) {
 #pragma GCC unroll 4
     for (int j = 0; j < J; ++j) {
-      const int64_t column = tile.column + j * kLanes;
-      const ColumnsOf<Sum> columns(p, column);
+      const ColumnsOf<Sum> columns(p, tile.column + j * kLanes);
 #pragma GCC unroll 6
-      for (int first = 0; first < R; first += kSideBySide) {
+      for (int from = 0; from < R; from += kSideBySide) {
         Vec v[kSideBySide];
 #pragma GCC unroll 6
-        for (int i = 0; i < kSideBySide; ++i)
-          v[i] = columns.value(RowOf<Sum>(p, tile.row + first + i), Dot::floats(acc[first + i][j]));
+        for (int i = 0; i < kSideBySide; ++i) v[i] = value(columns, from + i, Dot::floats(acc[from + i][j]));
         activate(v);
 #pragma GCC unroll 6
-        for (int i = 0; i < kSideBySide; ++i) put((tile.row + first + i) * p.y_stride + column, v[i]);
+        for (int i = 0; i < kSideBySide; ++i) put((from + i) * stride + j * kLanes, j, v[i]);
       }
     }
     return true;
@@ -145,8 +154,14 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
   if constexpr (J == kDotVectors && R >= kDotRows - 1) {
     const auto plain = [](auto&) __attribute__((always_inline)){};
     const auto gelu = [](auto& v) __attribute__((always_inline)) { gelu_coarse(v); };
-    const auto write = [=](int64_t at, Vec v) __attribute__((always_inline)) { store(y + at, v); };
-    const auto write_bf16 = [=](int64_t at, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); };
+    const auto write = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store(y + at, v); };
+    const auto write_bf16 = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); };
+    const auto add = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store(y + at, load(y + at) + v); };
+    const auto scale_add = [ =, gamma = p.gamma, column = tile.column ](int64_t at, int j, Vec v) __attribute__((always_inline)) {
+      store(y + at, mul_add(load(gamma + column + j * kLanes), v, load(y + at)));
+    };
+    if (p.store == ProductStore::kAdd) return each(plain, add);
+    if (p.store == ProductStore::kScaleAdd) return each(plain, scale_add);
     if (p.store == ProductStore::kWrite || p.store == ProductStore::kBF16) {
       const bool floats = p.store == ProductStore::kWrite;
       if (p.activation == Activation::kNone) return floats ? each(plain, write) : each(plain, write_bf16);
@@ -169,10 +184,10 @@ void dot_tile(const Product& p, const TilePlace& tile, const uint8_t* w, const t
   const int64_t stride = p.x_stride;
   const auto* x = static_cast<const uint8_t*>(p.x) + tile.row * stride;
   const uint8_t* const end = x + 4 * (p.used_steps > 0 ? p.used_steps : p.steps);
-  const uint8_t* const soon_end = soon + 64 * soon_lines;
   const auto ask = [&]() __attribute__((always_inline)) {
-    if (soon < soon_end) __builtin_prefetch(soon, 0, 2);
-    soon += 64;
+    if (soon_lines <= 0) return;
+    __builtin_prefetch(soon, 0, 2);
+    soon += 64, --soon_lines;
   };
   if constexpr (!__is_same(typename Dot::Wrapped, NeverWrapped))
     if (wrapped != nullptr) {

@@ -62,11 +62,7 @@ VIT_INLINE Vec float_of(const int32_t* p) { return float_of(load_bits(p)); }
 
 /// What belongs to a row of a product, and to a vector of its columns; v = x W + bias from both and the sums.
 struct Int8Row {
-  Vec scale, shift;
-  VIT_INLINE Int8Row(const Product& p, int64_t row) {
-    const auto* of_row = reinterpret_cast<const float*>(static_cast<const uint8_t*>(p.x) + row * p.x_stride + p.steps * 4);
-    scale = Vec(of_row[0]), shift = Vec(-of_row[1]);
-  }
+  Vec scale, zero_point;
 };
 struct Int8Columns {
   Vec scale, sum, bias;
@@ -74,17 +70,34 @@ struct Int8Columns {
       : scale(load(p.weight_scale + column)), sum(load(p.column_sum + column)), bias(load(p.bias + column)) {}
   /// a[m] w[n] (sum - zero_point[m] column_sum[n]) + bias[n]
   VIT_INLINE Vec value(const Int8Row& row, Vec sums) const {
-    return mul_add(mul_add(row.shift, sum, sums) * row.scale, scale, bias);
+    return mul_add(subtract_product(sums, row.zero_point, sum) * row.scale, scale, bias);
   }
 };
 struct FloatRow {
   Vec factor;
-  VIT_INLINE FloatRow(const Product& p, int64_t row) : factor(p.row_factor != nullptr ? p.row_factor[row] : 1.0f) {}
 };
 struct FloatColumns {
   Vec bias;
   VIT_INLINE FloatColumns(const Product& p, int64_t column) : bias(p.bias != nullptr ? load(p.bias + column) : Vec(0.0f)) {}
   VIT_INLINE Vec value(const FloatRow& row, Vec sums) const { return (sums + bias) * row.factor; }
+};
+
+/// The rows of a tile. A store of a vector may change whatever a pointer leads to, for all that the compiler knows: what is read
+/// again and again between stores is a variable.
+struct Int8Rows {
+  const uint8_t* first;
+  int64_t stride;
+  VIT_INLINE Int8Rows(const Product& p, int64_t row)
+      : first(static_cast<const uint8_t*>(p.x) + row * p.x_stride + p.steps * 4), stride(p.x_stride) {}
+  VIT_INLINE Int8Row operator[](int64_t i) const {
+    const auto* row = reinterpret_cast<const float*>(first + i * stride);
+    return {Vec(row[0]), Vec(row[1])};
+  }
+};
+struct FloatRows {
+  const float* factors;  ///< or null
+  VIT_INLINE FloatRows(const Product& p, int64_t row) : factors(p.row_factor != nullptr ? p.row_factor + row : nullptr) {}
+  VIT_INLINE FloatRow operator[](int64_t i) const { return {Vec(factors != nullptr ? factors[i] : 1.0f)}; }
 };
 
 /// Whether nothing but a row's factor comes to the sums.
@@ -93,40 +106,44 @@ VIT_INLINE bool only_multiplied(const Product& p) {
 }
 
 template <class Sum>
-using RowOf = std::conditional_t<__is_same(Sum, int32_t), Int8Row, FloatRow>;
+using RowsOf = std::conditional_t<__is_same(Sum, int32_t), Int8Rows, FloatRows>;
 template <class Sum>
 using ColumnsOf = std::conditional_t<__is_same(Sum, int32_t), Int8Columns, FloatColumns>;
 
 /// Calls put(position in y, column, lanes, v) for all of a tile. `sums`: rows `stride` apart.
 template <class Sum, class Put>
 VIT_INLINE void finish_with(const Product& p, const TilePlace& tile, const Sum* sums, int64_t stride, Put put) {
-  using Row = RowOf<Sum>;
   using Columns = ColumnsOf<Sum>;
-  const int64_t row_end = tile.row + tile.rows,
-                end = tile.column + tile.columns < p.columns ? tile.column + tile.columns : p.columns;
+  const RowsOf<Sum> rows(p, tile.row);
+  const int64_t end = tile.column + tile.columns < p.columns ? tile.column + tile.columns : p.columns;
+  const int64_t y_stride = p.y_stride, first_row = tile.row * y_stride;
+  const int row_count = tile.rows;
   int64_t column = tile.column;
   // Two vectors of columns share what belongs to a row.
   for (; column + 2 * kLanes <= end; column += 2 * kLanes) {
     const Columns first(p, column), second(p, column + kLanes);
     const Sum* from = sums + (column - tile.column);
-    for (int64_t r = tile.row; r < row_end; ++r, from += stride) {
-      const Row row(p, r);
+    int64_t at = first_row + column;
+    for (int r = 0; r < row_count; ++r, from += stride, at += y_stride) {
+      const auto row = rows[r];
       const Vec a = first.value(row, float_of(from)), b = second.value(row, float_of(from + kLanes));
-      put(r * p.y_stride + column, column, kLanes, a);
-      put(r * p.y_stride + column + kLanes, column + kLanes, kLanes, b);
+      put(at, column, kLanes, a);
+      put(at + kLanes, column + kLanes, kLanes, b);
     }
   }
   for (; column < end; column += kLanes) {
     const int64_t lanes = end - column < kLanes ? end - column : kLanes;
     const Columns columns(p, column);
     const Sum* from = sums + (column - tile.column);
-    for (int64_t r = tile.row; r < row_end; ++r, from += stride)
-      put(r * p.y_stride + column, column, lanes, columns.value(Row(p, r), float_of(from)));
+    int64_t at = first_row + column;
+    for (int r = 0; r < row_count; ++r, from += stride, at += y_stride)
+      put(at, column, lanes, columns.value(rows[r], float_of(from)));
   }
 }
 
+/// Once for all shapes of tiles.
 template <class Sum>
-VIT_INLINE void finish(const Product& p, const TilePlace& tile, const Sum* sums, int64_t stride) {
+__attribute__((noinline)) void finish(const Product& p, const TilePlace& tile, const Sum* sums, int64_t stride) {
   auto* y = static_cast<float*>(p.y);
   auto* narrow = static_cast<uint16_t*>(p.y);
   switch (p.store) {
@@ -137,8 +154,9 @@ VIT_INLINE void finish(const Product& p, const TilePlace& tile, const Sum* sums,
           });
     case ProductStore::kScaleAdd:
       return finish_with(
-          p, tile, sums, stride, [ =, &p ](int64_t at, int64_t column, int64_t lanes, Vec v) __attribute__((always_inline)) {
-            store_lanes(y + at, lanes, mul_add(load(p.gamma + column), v, load_lanes(y + at, lanes)));
+          p, tile, sums, stride,
+          [ =, gamma = p.gamma ](int64_t at, int64_t column, int64_t lanes, Vec v) __attribute__((always_inline)) {
+            store_lanes(y + at, lanes, mul_add(load(gamma + column), v, load_lanes(y + at, lanes)));
           });
     case ProductStore::kBF16:
       return with_coarse_activation(p.activation, [&](auto f) {

@@ -52,18 +52,20 @@ void tile_of(const MatmulTile& t, float* y, int64_t y_stride) noexcept {
     }
   }
 
+  const auto each = [&](auto put) __attribute__((always_inline)) {
 #pragma GCC unroll 6
-  for (int i = 0; i < R; ++i)
+    for (int i = 0; i < R; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < J; ++j) {
-      float* at = y + i * y_stride + j * kLanes;
-      if (t.store == TileStore::kWrite)
-        store(at, acc[i][j]);
-      else if (t.store == TileStore::kAdd)
-        store(at, load(at) + acc[i][j]);
-      else
-        store(at, mul_add(load(t.gamma + j * kLanes), acc[i][j], load(at)));
-    }
+      for (int j = 0; j < J; ++j) put(y + i * y_stride + j * kLanes, j, acc[i][j]);
+  };
+  const float* const gamma = t.gamma;
+  switch (t.store) {
+    case TileStore::kWrite: return each([](float* at, int, Vec v) __attribute__((always_inline)) { store(at, v); });
+    case TileStore::kAdd: return each([](float* at, int, Vec v) __attribute__((always_inline)) { store(at, load(at) + v); });
+    case TileStore::kScaleAdd:
+      return each([=](float* at, int j, Vec v)
+                      __attribute__((always_inline)) { store(at, mul_add(load(gamma + j * kLanes), v, load(at))); });
+  }
 }
 
 using TileFunction = void (*)(const MatmulTile&, float*, int64_t) noexcept;

@@ -60,6 +60,15 @@ VIT_INLINE Vec mul_add(Vec a, Vec b, Vec c) {
 #endif
 }
 
+/// c - a * b, likewise
+VIT_INLINE Vec subtract_product(Vec c, Vec a, Vec b) {
+#if defined(__AVX512F__)
+  return Vec(_mm512_fnmadd_ps(a, b, c));
+#else
+  return xsimd::fnma(a, b, c);
+#endif
+}
+
 VIT_INLINE float reduce_add(Vec v) {
 #if XSIMD_VERSION_MAJOR >= 9
   return xsimd::reduce_add(v);

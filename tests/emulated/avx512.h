@@ -139,6 +139,7 @@ VIT_EMULATED __m512 _mm512_scalef_ps(__m512 v, __m512 exponent) {
   }
   return v;
 }
+VIT_EMULATED __m512 _mm512_fnmadd_ps(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(-a, b, c); }
 
 VIT_EMULATED __m512 _mm512_cvtepi32_ps(__m512i v) { return __builtin_convertvector((emulated::Int32)v, __m512); }
 VIT_EMULATED __m512i _mm512_cvtps_epi32(__m512 v) {
