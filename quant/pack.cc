@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <bit>
 #include <cmath>
+#include <cstring>
+#include <limits>
 #include <vector>
 
 namespace vit {
@@ -15,28 +17,41 @@ Buffer<float> pad_to_panels(int64_t channels, int64_t panel, const std::function
 }
 
 float quantise_channel(const float* weight, int64_t in, int8_t* q) {
-  // Magnitudes compare as integers do, in a loop that any vector unit has.
-  int32_t bits = 0;
-  for (int64_t k = 0; k < in; ++k) bits = std::max(bits, std::bit_cast<int32_t>(weight[k]) & 0x7fffffff);
+  // Magnitudes compare as integers do, in a loop that any vector unit has; lanes that do not wait for each other.
+  constexpr int64_t kLanes = 16;
+  int32_t lanes[kLanes] = {};
+  const auto cover = [&](int64_t k, int64_t lane) {
+    lanes[lane] = std::max(lanes[lane], std::bit_cast<int32_t>(weight[k]) & 0x7fffffff);
+  };
+  int64_t covered = 0;
+  for (; covered + kLanes <= in; covered += kLanes)
+    for (int64_t lane = 0; lane < kLanes; ++lane) cover(covered + lane, lane);
+  for (; covered < in; ++covered) cover(covered, 0);
+  const int32_t bits = *std::max_element(lanes, lanes + kLanes);
   const auto largest = std::bit_cast<float>(bits);
   if (!(largest > 0)) {
     std::fill(q, q + in, int8_t{0});
     return 0;
   }
-  const float scale = largest / 127;
-  // By division: 127 must come out for the largest weight, whatever its size. Added to 1.5 * 2^23, where float32 are whole
-  // numbers, it is rounded to the nearest even, and its last eight bits are the number.
-  for (int64_t k = 0; k < in; ++k)
-    q[k] = static_cast<int8_t>(std::bit_cast<uint32_t>(weight[k] / largest * 127 + 0x1.8p23f) & 0xff);
-  return scale;
+  // 127 must come out for the largest weight, whatever its size: where 127 / largest is infinite, by division. Added to
+  // 1.5 * 2^23, where float32 are whole numbers, a number is rounded to the nearest even, and its last eight bits are it.
+  const auto round_all = [&](auto scaled) {
+    for (int64_t k = 0; k < in; ++k) q[k] = static_cast<int8_t>(std::bit_cast<uint32_t>(scaled(weight[k]) + 0x1.8p23f) & 0xff);
+  };
+  const float inverse = 127 / largest;
+  if (inverse <= std::numeric_limits<float>::max())
+    round_all([=](float w) { return w * inverse; });
+  else
+    round_all([=](float w) { return w / largest * 127; });
+  return largest / 127;
 }
 
 namespace {
 
-/// One channel's operands, [steps][4 bytes].
+/// One channel's operands, [steps][4 bytes], where they are not the weights themselves.
 void make_operands(PackedLinear& packed, int64_t channel, const float* weight, uint8_t* to) {
   switch (packed.precision) {
-    case Precision::kF32: std::memcpy(to, weight, static_cast<size_t>(packed.in) * sizeof(float)); return;
+    case Precision::kF32: return;  // they are themselves
     case Precision::kBF16:
       for (int64_t k = 0; k < packed.in; ++k) {
         const uint16_t value = to_bf16(weight[k]);
@@ -56,9 +71,26 @@ void make_operands(PackedLinear& packed, int64_t channel, const float* weight, u
 /// What a panel is made in.
 struct PanelRoom {
   Buffer<float> weights;      ///< [panel, in]
-  Buffer<uint32_t> operands;  ///< [panel, steps]
-  explicit PanelRoom(const PackedLinear& w) : weights(w.panel * w.in), operands(w.panel * w.steps()) {}
+  Buffer<uint32_t> operands;  ///< [panel, steps]; of float32 the weights
+  explicit PanelRoom(const PackedLinear& w)
+      : weights(w.panel * w.in), operands(w.precision == Precision::kF32 ? 0 : w.panel * w.steps()) {}
 };
+
+/// In registers: any vector unit has them.
+void transpose_4x4(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
+  typedef uint32_t Four __attribute__((vector_size(16)));
+  Four row[4], pairs[4];
+  for (int i = 0; i < 4; ++i) std::memcpy(&row[i], from + i * from_stride, sizeof row[i]);
+  for (int i = 0; i < 2; ++i) {
+    pairs[2 * i] = __builtin_shuffle(row[i], row[i + 2], Four{0, 4, 1, 5});
+    pairs[2 * i + 1] = __builtin_shuffle(row[i], row[i + 2], Four{2, 6, 3, 7});
+  }
+  for (int i = 0; i < 2; ++i) {
+    row[2 * i] = __builtin_shuffle(pairs[i], pairs[i + 2], Four{0, 4, 1, 5});
+    row[2 * i + 1] = __builtin_shuffle(pairs[i], pairs[i + 2], Four{2, 6, 3, 7});
+  }
+  for (int i = 0; i < 4; ++i) std::memcpy(to + i * to_stride, &row[i], sizeof row[i]);
+}
 
 void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std::span<const float> column_factor,
                 const PanelRoom& room) {
@@ -70,11 +102,22 @@ void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std:
     for (size_t k = 0; k < column_factor.size(); ++k) weight[k] *= column_factor[k];
     make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(room.operands.data() + c * steps));
   }
-  constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
+  const void* made = packed.precision == Precision::kF32 ? static_cast<const void*>(room.weights.data()) : room.operands.data();
+  const auto* operands = static_cast<const uint32_t*>(made);
   auto* to = reinterpret_cast<uint32_t*>(packed.weight.data() + first * steps * 4);
-  for (int64_t s0 = 0; s0 < steps; s0 += kBlock)
-    for (int64_t c = 0; c < count; ++c)
-      for (int64_t s = s0; s < std::min(s0 + kBlock, steps); ++s) to[s * panel + c] = room.operands.data()[c * steps + s];
+  constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
+  for (int64_t s0 = 0; s0 < steps; s0 += kBlock) {
+    const int64_t end = std::min(s0 + kBlock, steps);
+    int64_t c = 0;
+    for (; c + 4 <= count; c += 4) {
+      int64_t s = s0;
+      for (; s + 4 <= end; s += 4) transpose_4x4(operands + c * steps + s, steps, to + s * panel + c, panel);
+      for (; s < end; ++s)
+        for (int64_t i = c; i < c + 4; ++i) to[s * panel + i] = operands[i * steps + s];
+    }
+    for (; c < count; ++c)
+      for (int64_t s = s0; s < end; ++s) to[s * panel + c] = operands[c * steps + s];
+  }
 }
 
 /// Calls each(first, count) for parts of [first, first + count) that lie in one panel.
