@@ -114,8 +114,10 @@ void CollectingSteps::collect(Layer& layer, const Pass& pass, const Work& work, 
   });
 }
 
-SeededInput::SeededInput(const ModelConfig& config)
-    : height_(config.image_height), width_(config.image_width), picture_(seeded_picture(height_, width_)) {
+SeededInput::SeededInput(const ModelConfig& config, int64_t most_patches)
+    : height_(std::min(config.image_height, most_patches * config.patch_height)),
+      width_(std::min(config.image_width, most_patches * config.patch_width)),
+      picture_(seeded_picture(height_, width_)) {
   if (config.channels == 3) return;
   for (int64_t c = 0; c < config.channels; ++c)
     for (size_t i = 0; i < picture_.size(); i += 3) planes_.push_back(static_cast<float>(picture_[i]) / 127.5f - 1);

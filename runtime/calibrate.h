@@ -5,6 +5,7 @@
 
 #include <exception>
 #include <functional>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -80,10 +81,13 @@ class CollectingSteps final : public WatchedSteps {
   std::vector<std::unique_ptr<Layer>> layers_;
 };
 
-/// A picture that has something of photos, of a model's own size and the same for everybody.
+/// A picture that has something of photos, the same for everybody.
 class SeededInput {
  public:
-  explicit SeededInput(const ModelConfig& config);
+  /// Of the model's own size, or of at most so many patches each way.
+  explicit SeededInput(const ModelConfig& config, int64_t most_patches = std::numeric_limits<int32_t>::max());
+  int64_t height() const { return height_; }
+  int64_t width() const { return width_; }
   /// Of a model of three channels.
   PixelView pixels() const { return {picture_.data(), height_, width_, width_ * 3}; }
   /// Of any other: -1 .. 1, the picture's first channel for all.

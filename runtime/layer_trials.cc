@@ -40,21 +40,25 @@ Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const Packe
   return y;
 }
 
-Results multiply_int8(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w, const std::vector<float>& divisor) {
+Results multiply_int8(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w, const std::vector<float>& divisor,
+                      const Workers& workers) {
   const int64_t stride = row_stride(operand_floats(Precision::kInt8, x.channels));
   Buffer<float> operands(x.rows * stride);
-  std::vector<float> row(static_cast<size_t>(x.channels)), no_bias(static_cast<size_t>(round_up(w.out, w.panel)));
+  std::vector<float> row(static_cast<size_t>(x.channels)), no_bias(static_cast<size_t>(w.panel));
   for (int64_t r = 0; r < x.rows; ++r) {
     std::copy_n(x.row(r), x.channels, row.begin());
     for (size_t c = 0; c < divisor.size(); ++c) row[c] /= divisor[c];
     make_operands(kernels, Precision::kInt8, row.data(), 0, 1, x.channels, operands.data() + r * stride, 0);
   }
   Results y(static_cast<size_t>(x.rows * w.out));
-  Product product = product_with(w, 0, w.out);
-  product.bias = no_bias.data();
-  product.x = operands.data(), product.x_stride = stride * 4, product.rows = x.rows;
-  product.y = y.data(), product.y_stride = w.out;
-  multiply(kernels, Precision::kInt8, product);
+  workers.for_each(w.panels(), [&](int, int64_t p) {
+    const int64_t column = p * w.panel;
+    Product product = product_with(w, column, std::min(w.panel, w.out - column));
+    product.bias = no_bias.data();
+    product.x = operands.data(), product.x_stride = stride * 4, product.rows = x.rows;
+    product.y = y.data() + column, product.y_stride = w.out;
+    multiply(kernels, Precision::kInt8, product);
+  });
   return y;
 }
 
@@ -103,7 +107,7 @@ void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
   std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {
     auto packed = shared_pack(model_, node, Precision::kInt8, kernels_.product_columns, factor, {.workers = workers_});
-    return std::pair(cosine(multiply_int8(kernels_, rows, *packed, factor), exact), std::move(packed));
+    return std::pair(cosine(multiply_int8(kernels_, rows, *packed, factor, workers_), exact), std::move(packed));
   };
 
   LayerChoice choice;
@@ -128,7 +132,7 @@ void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
       const KernelTable& other = vit::kernels(isa);
       const auto packed =
           shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor, {.workers = workers_});
-      choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor), exact);
+      choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor, workers_), exact);
     }
   }
   const std::optional<Precision> wish = options_.wish ? options_.wish(node.name) : std::nullopt;

@@ -15,6 +15,10 @@
 namespace vit {
 namespace {
 
+/// Of the seeded picture, each way: as many rows as a layer is tried on, and some. The whole of a large picture would take
+/// several times as long, and showed nothing else (docs/design.md, "int8").
+constexpr int64_t kSeededPatches = 8;
+
 /// Rows and columns of patches in a picture.
 std::pair<int64_t, int64_t> grid_of(const ModelConfig& c, int64_t height, int64_t width) {
   if (c.remainder == Remainder::kPadded) return {ceil_div(height, c.patch_height), ceil_div(width, c.patch_width)};
@@ -97,14 +101,14 @@ void Session::State::calibrate_on_seeded(const CalibrationOptions& calibration, 
   const ModelConfig& config = model->config();
   CalibratingSteps steps(*model, of_pass, trials, calibration.after_step);
   Executor pass(compile(*model, of_pass, steps), 1, RunHooks{});
-  const SeededInput input(config);
-  BatchImage image = image_of(pass.plan(), config.image_height, config.image_width);
+  const SeededInput input(config, kSeededPatches);
+  BatchImage image = image_of(pass.plan(), input.height(), input.width());
   image.run.index = image.run.result_row = 0;
   image.run.positions = positions_for(pass.plan(), image);
   image.run.pixels = input.pixels();
   if (!of_pass.pixels) {
     image.run.planes = input.planes().data();
-    image.run.plane_height = config.image_height, image.run.plane_width = config.image_width;
+    image.run.plane_height = input.height(), image.run.plane_width = input.width();
   }
   pass.prepare({image});
   pass.run(*team);

@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "ops/core/error.h"
+#include "runtime/calibrate.h"
 #include "runtime/golden.h"
 #include "runtime/io/vit_file.h"
 #include "runtime/packed_weights.h"
@@ -140,6 +141,15 @@ TEST_CASE("a calibrated file depends on its pictures, not on threads, and stays 
   }
   const Buffer<uint8_t> uncalibrated = quantise(tiny.model(), {});
   CHECK(opened(uncalibrated)->vit_file()->report.find("calibration") == std::string::npos);
+}
+
+TEST_CASE("the seeded picture is the model's own size, or so many of its patches", "[arch]") {
+  ModelConfig config;
+  config.image_height = 224, config.image_width = 84, config.patch_height = 16, config.patch_width = 14;
+  const SeededInput whole(config), some(config, 8);
+  CHECK((whole.height() == 224 && whole.width() == 84));
+  CHECK((some.height() == 128 && some.width() == 84));
+  CHECK((some.pixels().height == 128 && some.pixels().width == 84));
 }
 
 TEST_CASE("what the seeded picture tells of each layer does not depend on threads", "[arch]") {
