@@ -115,8 +115,8 @@ void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std:
       for (; s < end; ++s)
         for (int64_t i = c; i < c + 4; ++i) to[s * panel + i] = operands[i * steps + s];
     }
-    for (; c < count; ++c)
-      for (int64_t s = s0; s < end; ++s) to[s * panel + c] = operands[c * steps + s];
+    for (; c < panel; ++c)
+      for (int64_t s = s0; s < end; ++s) to[s * panel + c] = c < count ? operands[c * steps + s] : 0;
   }
 }
 
@@ -137,7 +137,7 @@ PackedLinear pack_linear(Precision precision, int64_t in, int64_t out, int64_t p
   PackedLinear packed;
   packed.precision = precision;
   packed.in = in, packed.out = out, packed.panel = panel;
-  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes(), packing.pages);
+  packed.weight = Buffer<uint8_t>(packed.panels() * packed.panel_bytes(), packing.pages, Fill::kNothing);
   packed.bias = pad_to_panels(out, panel, bias);
   if (precision == Precision::kInt8) {
     packed.scale = pad_to_panels(out, panel, nullptr);

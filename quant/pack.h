@@ -52,10 +52,12 @@ struct Upcoming {
 /// where pack_linear() has them; nothing is thrown.
 using RowSource = std::function<void(int64_t first, int64_t count, float* to)>;
 
-/// How packed weights are made: the pages that they lie in, and the threads that share the work.
+/// How packed weights are made: the pages that they lie in, the threads that share the work, and whether the source is read again
+/// soon, so that its mapped pages stay.
 struct Packing {
   Pages pages = Pages::kShared;
   Workers workers = {};
+  bool keep_source = false;
 };
 
 /// `bias` may be empty: zeros. `column_factor` [in] multiplies the weights of each input channel, or is empty. The same bits for

@@ -101,12 +101,13 @@ std::vector<LayerChoice> LayerTrials::candidates(const LayerRows& rows, const Pa
 }
 
 void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
+  const Packing packing{.workers = workers_, .keep_source = true}, freed_soon{Pages::kOwn, workers_, true};
   // A pass that runs meanwhile has these weights too, so that they are packed once.
-  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns, {}, {Pages::kOwn, workers_});
+  const auto weights = shared_pack(model_, node, Precision::kF32, kernels_.panel_columns, {}, freed_soon);
   const Results exact = multiply_f32(kernels_, rows, *weights, workers_);
   std::shared_ptr<const PackedLinear> best;
   const auto cosine_with = [&](const std::vector<float>& factor) {
-    auto packed = shared_pack(model_, node, Precision::kInt8, kernels_.product_columns, factor, {.workers = workers_});
+    auto packed = shared_pack(model_, node, Precision::kInt8, kernels_.product_columns, factor, packing);
     return std::pair(cosine(multiply_int8(kernels_, rows, *packed, factor, workers_), exact), std::move(packed));
   };
 
@@ -130,11 +131,11 @@ void LayerTrials::try_layer(const Node& node, const LayerRows& rows) {
     for (const Isa isa : usable_isas()) isa_of[vit::kernels(isa).levels] = isa;
     for (const auto& [levels, isa] : isa_of) {
       const KernelTable& other = vit::kernels(isa);
-      const auto packed =
-          shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor, {.workers = workers_});
+      const auto packed = shared_pack(model_, node, Precision::kInt8, other.product_columns, choice.column_factor, packing);
       choice.with_levels[levels] = nearness(multiply_int8(other, rows, *packed, choice.column_factor, workers_), exact);
     }
   }
+  drop_source(node, model_.weights());
   const std::optional<Precision> wish = options_.wish ? options_.wish(node.name) : std::nullopt;
   choice.asked = wish.has_value();
   choice.precision = wish.value_or(choice.cosine >= options_.min_cosine ? Precision::kInt8 : wider_precision(kernels_));

@@ -38,6 +38,10 @@ std::shared_ptr<const PackedLinear> PackCache::get(const std::string& key, const
   return packed;
 }
 
+void drop_source(const Node& node, const WeightStore& store) {
+  for (const Tensor& part : node.linear.weight) store.drop(part);
+}
+
 PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
                        std::span<const float> column_factor, const Packing& packing) {
   const LinearWeights& linear = node.linear;
@@ -45,7 +49,7 @@ PackedLinear pack_node(const Node& node, const WeightStore& store, Precision pre
       precision, linear.in, linear.out, panel,
       [&](int64_t first, int64_t count, float* to) { stacked_rows(linear.weight, linear.in, first, count, to); },
       [&](float* to) { stacked_bias(linear, to); }, column_factor, packing);
-  for (const Tensor& part : linear.weight) store.drop(part);
+  if (!packing.keep_source) drop_source(node, store);
   return packed;
 }
 
@@ -114,7 +118,6 @@ PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int6
               to[cell * 3 + c] = static_cast<float>(channel_row[static_cast<size_t>(c * cells + cell)] * normalisation.scale[c]);
           // The shift belongs to the weights as they are stored: with the exact ones the rounding of narrow weights would meet
           // the pixels' mean, which is larger than what is told by them.
-          double shift = 0;
           const float step = precision == Precision::kInt8 ? quantise_channel(to, in, quantised.data()) : 0;
           const auto stored = [&](int64_t k) -> double {
             switch (precision) {
@@ -123,7 +126,10 @@ PackedLinear pack_patches_for_pixels(const Node& node, Precision precision, int6
               default: return double{step} * quantised[static_cast<size_t>(k)];
             }
           };
-          for (int64_t k = 0; k < in; ++k) shift += stored(k) / normalisation.scale[k % 3] * normalisation.shift[k % 3];
+          double sums[3] = {};
+          for (int64_t k = 0; k < in; ++k) sums[k % 3] += stored(k);
+          double shift = 0;
+          for (int64_t c = 0; c < 3; ++c) shift += sums[c] / normalisation.scale[c] * normalisation.shift[c];
           bias[static_cast<size_t>(o)] = static_cast<float>(bias[static_cast<size_t>(o)] + shift);
         }
       },

@@ -28,7 +28,10 @@ class PackCache {
   std::map<std::string, std::weak_ptr<const PackedLinear>> packed_;
 };
 
-/// A linear node's weights. The pages of the file are dropped as soon as they are packed.
+/// The file's pages of a linear node's weights are not needed for now.
+void drop_source(const Node& node, const WeightStore& store);
+
+/// A linear node's weights; then drop_source(), unless `packing` keeps it.
 PackedLinear pack_node(const Node& node, const WeightStore& store, Precision precision, int64_t panel,
                        std::span<const float> column_factor = {}, const Packing& packing = {});
 /// A linear layer's weights, from the cache, the .vit file or the tensors. Thread-safe.

@@ -99,8 +99,10 @@ QuantPolicy Session::State::calibrate(const CalibrationOptions& calibration) {
 
 void Session::State::calibrate_on_seeded(const CalibrationOptions& calibration, const PlanOptions& of_pass, LayerTrials& trials) {
   const ModelConfig& config = model->config();
-  CalibratingSteps steps(*model, of_pass, trials, calibration.after_step);
-  Executor pass(compile(*model, of_pass, steps), 1, RunHooks{});
+  PlanOptions of_layers = of_pass;
+  of_layers.packing.keep_source = true;  // for the trials, which drop it
+  CalibratingSteps steps(*model, of_layers, trials, calibration.after_step);
+  Executor pass(compile(*model, of_layers, steps), 1, RunHooks{});
   const SeededInput input(config, kSeededPatches);
   BatchImage image = image_of(pass.plan(), input.height(), input.width());
   image.run.index = image.run.result_row = 0;

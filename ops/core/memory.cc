@@ -55,7 +55,7 @@ MemorySeam& memory_seam() {
   return seam;
 }
 
-RawBuffer::RawBuffer(size_t bytes, Pages pages) : bytes_(bytes) {
+RawBuffer::RawBuffer(size_t bytes, Pages pages, Fill fill) : bytes_(bytes) {
   if (bytes == 0) return;
   const size_t alignment = bytes >= kHugePage ? kHugePage : 64;
   const size_t rounded = (bytes + 63) / 64 * 64;
@@ -65,7 +65,7 @@ RawBuffer::RawBuffer(size_t bytes, Pages pages) : bytes_(bytes) {
     data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);
   }
   VIT_CHECK(data_ != nullptr, Code::kMemory, "out of memory: ", bytes, " bytes could not be had");
-  std::memset(data_, 0, bytes);
+  if (fill == Fill::kZeros) std::memset(data_, 0, bytes);
 }
 
 RawBuffer::~RawBuffer() {

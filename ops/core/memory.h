@@ -16,9 +16,14 @@ struct MemorySeam {
 /// The table in force. Not to be changed while buffers are alive.
 MemorySeam& memory_seam();
 
-/// `count` elements, aligned to 64 bytes, zeroed. Large buffers ask for huge pages. Throws Error(kMemory).
+/// `count` elements, aligned to 64 bytes, zeroed unless somebody else is to. Large buffers ask for huge pages. Throws
+/// Error(kMemory).
 template <class T>
 class Buffer;
+
+/// What a new buffer holds. Pages are given by the system when they are written first: where several threads fill a large buffer,
+/// one that zeroed it before would have all of that to itself.
+enum class Fill { kZeros, kNothing };
 
 /// Whether a buffer has pages of its own, or shares huge ones with others that live about as long. A pass walks through all
 /// weights: in small pages, each of a few hundred kilobytes would cost a look at a page table every 4 KiB.
@@ -27,7 +32,7 @@ enum class Pages { kOwn, kShared };
 class RawBuffer {
  public:
   RawBuffer() = default;
-  explicit RawBuffer(size_t bytes, Pages pages = Pages::kOwn);
+  explicit RawBuffer(size_t bytes, Pages pages = Pages::kOwn, Fill fill = Fill::kZeros);
   /// Somebody else's bytes, which must outlive the object.
   static RawBuffer borrow(void* data, size_t bytes) {
     RawBuffer buffer;
@@ -61,7 +66,8 @@ template <class T>
 class Buffer {
  public:
   Buffer() = default;
-  explicit Buffer(int64_t count, Pages pages = Pages::kOwn) : raw_(bytes_of(count), pages), count_(count) {}
+  explicit Buffer(int64_t count, Pages pages = Pages::kOwn, Fill fill = Fill::kZeros)
+      : raw_(bytes_of(count), pages, fill), count_(count) {}
   /// Elements that somebody else keeps, and that nobody writes.
   static Buffer borrow(const T* data, int64_t count) {
     Buffer buffer;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <cstring>
 
 #include "quant/pack.h"
@@ -53,7 +54,7 @@ TEST_CASE("8-bit weights are symmetric, leave -128 out and give the largest weig
   CHECK(q == std::vector<int8_t>{0, 0, 0});
 }
 
-TEST_CASE("packed weights have the same bits whatever number of threads packs them", "[engine]") {
+TEST_CASE("packed weights have the same bits whatever number of threads packs them, and whatever was there before", "[engine]") {
   constexpr int64_t kIn = 50, kOut = 150, kPanel = 16;  // ten panels, the last one with six channels
   Random random(2);
   const std::vector<float> weights = random.normals(kIn * kOut), factor = random.normals(kIn);
@@ -66,8 +67,16 @@ TEST_CASE("packed weights have the same bits whatever number of threads packs th
   const auto same = [](const auto& a, const auto& b) {
     return a.size() == b.size() && std::equal(a.data(), a.data() + a.size(), b.data());
   };
+  const MemorySeam system = memory_seam();
   for (const Precision precision : {Precision::kF32, Precision::kBF16, Precision::kInt8}) {
     const PackedLinear alone = pack(precision, {});
+    memory_seam().allocate = [](size_t bytes, size_t alignment) {
+      void* at = std::aligned_alloc(alignment, bytes);
+      return at == nullptr ? nullptr : std::memset(at, 0xa5, bytes);
+    };
+    const PackedLinear on_dirt = pack(precision, {});
+    memory_seam() = system;
+    CHECK(same(alone.weight, on_dirt.weight));
     for (const int threads : {1, 2, 3, 7, 30}) {
       CAPTURE(precision_name(precision), threads);
       const auto team = make_team(TeamKind::kThreads, threads);
