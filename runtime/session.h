@@ -75,7 +75,7 @@ class Session {
   ResultView tap(const std::string& name) const;
   Shape output_shape(Output want, int64_t batch, int64_t height, int64_t width) const;
 
-  /// Decides what 8 bits are enough for: one pass of one thread on a seeded picture of the model's own size, in float32, or one
+  /// Decides what 8 bits are enough for: one pass of a seeded picture of at most 8 x 8 patches, in float32, or one
   /// of all threads for each picture that the options give. Throws Error, and what the options' functions throw.
   QuantPolicy calibrate(const CalibrationOptions& options);
 

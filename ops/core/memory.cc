@@ -65,7 +65,12 @@ RawBuffer::RawBuffer(size_t bytes, Pages pages, Fill fill) : bytes_(bytes) {
     data_ = rounded < bytes ? nullptr : memory_seam().allocate(rounded, alignment);
   }
   VIT_CHECK(data_ != nullptr, Code::kMemory, "out of memory: ", bytes, " bytes could not be had");
-  if (fill == Fill::kZeros) std::memset(data_, 0, bytes);
+  if (fill == Fill::kZeros) {
+    std::memset(data_, 0, bytes);
+  } else {
+    constexpr size_t kPage = 4096;
+    for (size_t at = 0; at < bytes; at += kPage) static_cast<volatile char*>(data_)[at] = 0;
+  }
 }
 
 RawBuffer::~RawBuffer() {

@@ -21,8 +21,8 @@ MemorySeam& memory_seam();
 template <class T>
 class Buffer;
 
-/// What a new buffer holds. Pages are given by the system when they are written first: where several threads fill a large buffer,
-/// one that zeroed it before would have all of that to itself.
+/// What a new buffer holds: zeros, or anything, for who writes all of it. Its pages are there in both cases: a virtual machine's
+/// host that has to find them first takes twice as long when several threads ask at once.
 enum class Fill { kZeros, kNothing };
 
 /// Whether a buffer has pages of its own, or shares huge ones with others that live about as long. A pass walks through all

@@ -96,4 +96,40 @@ TEST_CASE("a row of a tile has the same bits whatever rows stand beside it", "[k
   }
 }
 
+TEST_CASE("a tile's activation is that of rows, bit by bit", "[kernels]") {
+  for (const TestedSet& set : tested_sets()) {
+    const KernelTable& k = *set.kernels;
+    Random random(6);
+    const int64_t depth = 40, panel = k.panel_columns;
+    const auto x = random.normals(k.tile_rows * depth), w = random.normals(depth * panel), gamma = random.normals(panel),
+               before = random.normals(k.tile_rows * panel);
+    for (const Activation activation : {Activation::kGelu, Activation::kGeluTanh, Activation::kRelu})
+      for (const TileStore store : {TileStore::kWrite, TileStore::kAdd, TileStore::kScaleAdd})
+        for (int rows = 1; rows <= k.tile_rows; ++rows)
+          for (const int columns : {1, k.lanes + 1, k.panel_columns - 1, k.panel_columns}) {
+            CAPTURE(k.isa, static_cast<int>(activation), static_cast<int>(store), rows, columns);
+            std::vector<float> found = before, expected = before;
+            MatmulTile tile{.x = x.data(),
+                            .x_stride = depth,
+                            .panel = w.data(),
+                            .gamma = gamma.data(),
+                            .y = found.data(),
+                            .y_stride = panel,
+                            .k = depth,
+                            .rows = rows,
+                            .columns = columns,
+                            .store = store,
+                            .activation = activation};
+            k.matmul_tile(tile);
+            tile.y = expected.data(), tile.activation = Activation::kNone;
+            k.matmul_tile(tile);
+            for (int r = 0; r < rows; ++r) {
+              float* row = expected.data() + r * panel;
+              k.activation_row(row, activation, columns, row);
+            }
+            CHECK(std::memcmp(found.data(), expected.data(), found.size() * sizeof(float)) == 0);
+          }
+  }
+}
+
 }  // namespace vit
