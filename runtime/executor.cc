@@ -35,6 +35,7 @@ Executor::Executor(Plan plan, int threads, const RunHooks& hooks)
   for (int t = 0; t < threads; ++t) own_.push_back(make_group(1));
   shared_ = make_group(static_cast<size_t>(threads));
   times_.resize(static_cast<size_t>(threads) * plan_.steps.size());
+  totals_.resize(plan_.steps.size());
   spans_.resize(static_cast<size_t>(threads));
 }
 
@@ -171,8 +172,10 @@ void Executor::run(Team& team) noexcept {
   if (hooks_.profile) started_ = Clock::now();
   team.run(
       threads_, [](void* self, int thread) noexcept { static_cast<Executor*>(self)->work(thread); }, this);
-  if (hooks_.profile)
+  if (hooks_.profile) {
     for (int t = 0; t < threads_; ++t) note_wait(t, spans_[static_cast<size_t>(t)].back().end);
+    sum_times();
+  }
   ++runs_;
   counters_ = {1, barriers_passed_.load(std::memory_order_relaxed), static_cast<int>(plan_.steps.size())};
 }
@@ -240,6 +243,23 @@ void Executor::note(const Pass& pass, int thread, const Span& span) noexcept {
   time.microseconds += std::chrono::duration<double, std::micro>(span.end - span.begin).count();
   time.operations += plan_.steps[at]->operations(pass);
   time.bytes += bytes(pass, span.step);
+}
+
+void Executor::sum_times() noexcept {
+  const size_t steps = totals_.size();
+  size_t busiest = 0;
+  double most = 0;
+  for (size_t t = 0; t < static_cast<size_t>(threads_); ++t) {
+    double sum = 0;
+    for (size_t s = 0; s < steps; ++s) {
+      const StepTime& time = times_[t * steps + s];
+      sum += time.microseconds;
+      totals_[s].operations += time.operations, totals_[s].bytes += time.bytes;
+    }
+    if (sum > most) busiest = t, most = sum;
+  }
+  for (size_t s = 0; s < steps; ++s) totals_[s].microseconds += times_[busiest * steps + s].microseconds;
+  std::fill(times_.begin(), times_.end(), StepTime{});
 }
 
 /// This thread's part of what a step moves; weights and rows that all threads read are divided among them.

@@ -55,10 +55,9 @@ class Executor {
   struct StepTime {
     double microseconds = 0, operations = 0, bytes = 0;
   };
-  /// Sums over all runs, of one step on one thread.
-  const StepTime& time(int thread, int step) const {
-    return times_[static_cast<size_t>(thread) * plan_.steps.size() + static_cast<size_t>(step)];
-  }
+  /// Sums over runs: the time of each run's busiest thread, with its waits, so that the steps of a run add up to the run; the
+  /// rest is what all threads did together.
+  const StepTime& time(int step) const { return totals_[static_cast<size_t>(step)]; }
   int64_t runs() const { return runs_; }
 
   using Clock = std::chrono::steady_clock;
@@ -87,6 +86,7 @@ class Executor {
   void run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept;
   double bytes(const Pass& pass, int step) const noexcept;
   void note_wait(int thread, Clock::time_point begin) noexcept;
+  void sum_times() noexcept;
   void note(const Pass& pass, int thread, const Span& span) noexcept;
   void poison_dead(const Pass& pass, int step) const noexcept;
   int64_t place_buffers(int64_t rows, int64_t images, std::vector<int64_t>* offsets) const;
@@ -113,7 +113,8 @@ class Executor {
   std::atomic<int64_t> next_{0};
   RunCounters counters_;
   std::atomic<int> barriers_passed_{0};
-  std::vector<StepTime> times_;
+  std::vector<StepTime> times_;  ///< [threads, steps], of this run
+  std::vector<StepTime> totals_;
   std::vector<std::vector<Span>> spans_;  ///< one list a thread
   Clock::time_point started_;
   int64_t runs_ = 0;

@@ -287,18 +287,10 @@ std::vector<StepProfile> Session::profile() const {
   if (state_->last == nullptr) return profile;
   const Executor& executor = *state_->last;
   const int steps = static_cast<int>(executor.plan().steps.size());
-  std::vector<double> totals(static_cast<size_t>(state_->threads));
-  for (int t = 0; t < state_->threads; ++t)
-    for (int s = 0; s < steps; ++s) totals[static_cast<size_t>(t)] += executor.time(t, s).microseconds;
-  const auto busiest = static_cast<int>(std::max_element(totals.begin(), totals.end()) - totals.begin());
   for (int s = 0; s < steps; ++s) {
     const Step& step = *executor.plan().steps[static_cast<size_t>(s)];
-    StepProfile p{step.name, step.implementation, executor.runs(), executor.time(busiest, s).microseconds, 0, 0};
-    for (int t = 0; t < state_->threads; ++t) {
-      p.operations += executor.time(t, s).operations;
-      p.bytes += executor.time(t, s).bytes;
-    }
-    profile.push_back(std::move(p));
+    const Executor::StepTime& time = executor.time(s);
+    profile.push_back({step.name, step.implementation, executor.runs(), time.microseconds, time.operations, time.bytes});
   }
   return profile;
 }

@@ -43,8 +43,8 @@ struct ResultView {
 struct StepProfile {
   std::string name, implementation;
   int64_t calls = 0;
-  // Sums over calls. The time is that of the thread whose steps took longest in all, with its waits before them, so that the
-  // steps of a run add up to the run; the rest is what all threads did together.
+  // Sums over calls. The time is that of each run's busiest thread, with its waits before them, so that the steps of a run add up
+  // to the run; the rest is what all threads did together.
   double microseconds = 0;
   double operations = 0;  ///< floating-point
   double bytes = 0;       ///< of weights and activations, each read or written once

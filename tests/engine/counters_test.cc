@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a run may cost: one region, a barrier a block, no allocation.
 #include "runtime/session.h"
+
+#include <atomic>
+#include <chrono>
+#include <thread>
+
 #include "tests/allocations.h"
 #include "tests/catch.h"
 #include "tests/engine/tiny_model.h"
@@ -142,6 +147,34 @@ TEST_CASE("a linear step reads its input and its weights and writes its output, 
     return;
   }
   FAIL("no such step");
+}
+
+namespace {
+
+/// Which thread is slow, and at which step.
+std::atomic<int> slow_thread{0}, slow_step{0};
+void delay(int thread, int step) noexcept {
+  if (thread == slow_thread && step == slow_step) std::this_thread::sleep_for(std::chrono::milliseconds(2));
+}
+
+}  // namespace
+
+TEST_CASE("a run's times are of one thread, and come to those of the runs before, whichever thread was the busiest", "[engine]") {
+  const TinyModel tiny;
+  Random random(9);
+  const auto images = random.normals(2 * 3 * 32 * 32);
+  Session session(tiny.model(), {.threads = 2, .profile = true, .before_step = delay});
+  std::vector<StepProfile> before;
+  for (int run = 0; run < 6; ++run) {
+    slow_thread = run < 2 ? 0 : 1, slow_step = run < 2 ? 0 : 3;
+    session.run(images.data(), 2, 32, 32, Output::kLogits);
+    const std::vector<StepProfile> now = session.profile();
+    for (size_t s = 0; s < before.size(); ++s) {
+      CAPTURE(run, now[s].name);
+      CHECK(now[s].microseconds >= before[s].microseconds);
+    }
+    before = now;
+  }
 }
 
 }  // namespace vit
