@@ -51,7 +51,7 @@ namespace {
 /// One channel's operands, [steps][4 bytes], where they are not the weights themselves.
 void make_operands(PackedLinear& packed, int64_t channel, const float* weight, uint8_t* to) {
   switch (packed.precision) {
-    case Precision::kF32: return;  // they are themselves
+    case Precision::kF32: return;
     case Precision::kBF16:
       for (int64_t k = 0; k < packed.in; ++k) {
         const uint16_t value = to_bf16(weight[k]);
@@ -76,11 +76,11 @@ struct PanelRoom {
       : weights(w.panel * w.in), operands(w.precision == Precision::kF32 ? 0 : w.panel * w.steps()) {}
 };
 
-/// In registers: any vector unit has them.
-void transpose_4x4(const uint32_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
+/// Words, in registers: any vector unit has them. Strides in words.
+void transpose_4x4(const uint8_t* from, int64_t from_stride, uint32_t* to, int64_t to_stride) {
   typedef uint32_t Four __attribute__((vector_size(16)));
   Four row[4], pairs[4];
-  for (int i = 0; i < 4; ++i) std::memcpy(&row[i], from + i * from_stride, sizeof row[i]);
+  for (int i = 0; i < 4; ++i) std::memcpy(&row[i], from + 4 * i * from_stride, sizeof row[i]);
   for (int i = 0; i < 2; ++i) {
     pairs[2 * i] = __builtin_shuffle(row[i], row[i + 2], Four{0, 4, 1, 5});
     pairs[2 * i + 1] = __builtin_shuffle(row[i], row[i + 2], Four{2, 6, 3, 7});
@@ -96,14 +96,20 @@ void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std:
                 const PanelRoom& room) {
   const int64_t panel = packed.panel, in = packed.in, steps = packed.steps(), first = index * panel,
                 count = std::min(panel, packed.out - first);
+  const bool floats = packed.precision == Precision::kF32;
   rows(first, count, room.weights.data());
   for (int64_t c = 0; c < count; ++c) {
     float* weight = room.weights.data() + c * in;
     for (size_t k = 0; k < column_factor.size(); ++k) weight[k] *= column_factor[k];
-    make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(room.operands.data() + c * steps));
+    if (!floats) make_operands(packed, first + c, weight, reinterpret_cast<uint8_t*>(room.operands.data() + c * steps));
   }
-  const void* made = packed.precision == Precision::kF32 ? static_cast<const void*>(room.weights.data()) : room.operands.data();
-  const auto* operands = static_cast<const uint32_t*>(made);
+  const void* made = floats ? static_cast<const void*>(room.weights.data()) : room.operands.data();
+  const auto* operands = static_cast<const uint8_t*>(made);
+  const auto word = [&](int64_t channel, int64_t step) {
+    uint32_t value;
+    std::memcpy(&value, operands + 4 * (channel * steps + step), sizeof value);
+    return value;
+  };
   auto* to = reinterpret_cast<uint32_t*>(packed.weight.data() + first * steps * 4);
   constexpr int64_t kBlock = 64;  // steps that stay in cache while they are transposed
   for (int64_t s0 = 0; s0 < steps; s0 += kBlock) {
@@ -111,12 +117,12 @@ void pack_panel(PackedLinear& packed, int64_t index, const RowSource& rows, std:
     int64_t c = 0;
     for (; c + 4 <= count; c += 4) {
       int64_t s = s0;
-      for (; s + 4 <= end; s += 4) transpose_4x4(operands + c * steps + s, steps, to + s * panel + c, panel);
+      for (; s + 4 <= end; s += 4) transpose_4x4(operands + 4 * (c * steps + s), steps, to + s * panel + c, panel);
       for (; s < end; ++s)
-        for (int64_t i = c; i < c + 4; ++i) to[s * panel + i] = operands[i * steps + s];
+        for (int64_t i = c; i < c + 4; ++i) to[s * panel + i] = word(i, s);
     }
     for (; c < panel; ++c)
-      for (int64_t s = s0; s < end; ++s) to[s * panel + c] = c < count ? operands[c * steps + s] : 0;
+      for (int64_t s = s0; s < end; ++s) to[s * panel + c] = c < count ? word(c, s) : 0;
   }
 }
 
