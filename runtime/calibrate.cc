@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "runtime/packed_weights.h"
+
 namespace vit {
 namespace {
 
@@ -27,7 +29,10 @@ class CalibratingSteps::TriedStep final : public Step {
     try {
       const std::unique_ptr<Step> step = make_();
       step->work = work;
-      if (node_.domain == Domain::kRows) pass.for_each(work, [&](int, int64_t begin, int64_t end) { try_on(pass, begin, end); });
+      if (node_.domain == Domain::kRows)
+        pass.for_each(work, [&](int, int64_t begin, int64_t end) { try_on(pass, begin, end); });
+      else
+        drop_source(node_, maker_.weights_);  // as trials do: a classifier of many labels is large
       run_by_all(*step, pass);
     } catch (...) {
       maker_.failure_ = std::current_exception();

@@ -33,6 +33,7 @@ class CalibratingSteps final : public WatchedSteps {
       : WatchedSteps(model, options),
         kernels_(*options.kernels),
         workers_(options.packing.workers),
+        weights_(model.weights()),
         trials_(trials),
         after_layer_(std::move(after_layer)) {}
 
@@ -47,6 +48,7 @@ class CalibratingSteps final : public WatchedSteps {
 
   const KernelTable& kernels_;
   Workers workers_;
+  const WeightStore& weights_;
   LayerTrials& trials_;
   std::function<void()> after_layer_;
   std::exception_ptr failure_;
@@ -80,6 +82,10 @@ class CollectingSteps final : public WatchedSteps {
   int64_t pictures_, picture_ = 0;
   std::vector<std::unique_ptr<Layer>> layers_;
 };
+
+/// Of the seeded picture that layers are tried on, each way: as many rows as a layer is tried on, and some. The whole of a large
+/// picture would take several times as long, and showed nothing else (docs/design.md, "int8").
+constexpr int64_t kSeededPatches = 8;
 
 /// A picture that has something of photos, the same for everybody.
 class SeededInput {

@@ -15,10 +15,6 @@
 namespace vit {
 namespace {
 
-/// Of the seeded picture, each way: as many rows as a layer is tried on, and some. The whole of a large picture would take
-/// several times as long, and showed nothing else (docs/design.md, "int8").
-constexpr int64_t kSeededPatches = 8;
-
 /// Rows and columns of patches in a picture.
 std::pair<int64_t, int64_t> grid_of(const ModelConfig& c, int64_t height, int64_t width) {
   if (c.remainder == Remainder::kPadded) return {ceil_div(height, c.patch_height), ceil_div(width, c.patch_width)};
