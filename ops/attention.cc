@@ -5,6 +5,7 @@
 
 #include "ops/heads.h"
 #include "ops/operands.h"
+#include "ops/panel.h"
 
 namespace vit {
 namespace {
@@ -42,20 +43,10 @@ void QkvStep::project(const Pass& pass, const Work& over, int64_t first, int64_t
           return multiply(*kernels, w.precision, product);
         }
         if constexpr (Writer::kStore == ProductStore::kWrite)
-          for_tiles(row, row + rows, kernels->tile_rows, [&](int64_t at, int64_t count) {
-            const Upcoming next(w, w.panel_at(p), w.panel_bytes(), at - begin, count, end - begin);
-            kernels->matmul_tile({.x = pass.row(x, at),
-                                  .x_stride = x.stride,
-                                  .panel = w.panel_at(p),
-                                  .bias = w.bias.data() + column,
-                                  .y = y + (at - row) * y_stride,
-                                  .y_stride = y_stride,
-                                  .k = w.in,
-                                  .rows = static_cast<int>(count),
-                                  .columns = static_cast<int>(columns),
-                                  .prefetch = next.from,
-                                  .prefetch_lines = next.lines});
-          });
+          multiply_panel(
+              *kernels, w, p,
+              {.x = pass.row(x, row), .x_stride = x.stride, .bias = w.bias.data() + column, .y = y, .y_stride = y_stride}, rows,
+              row - begin, end - begin);
       };
       // Where a panel lies together at its place, it is written there.
       if (const auto place = writer.place_of(begin, column, columns); place.at != nullptr) {

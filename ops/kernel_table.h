@@ -15,6 +15,7 @@ struct KernelTable {
   int lanes;            ///< floats in a vector
   int tile_rows;        ///< rows of a matrix tile
   int panel_columns;    ///< columns of a panel of float32 weights
+  int depth_block;      ///< numbers of a row that tiles of float32 best multiply at a time
   int product_rows;     ///< rows that multiply_bf16 takes at a time
   int product_columns;  ///< columns of a panel of narrow weights
   int levels;           ///< greatest 8-bit activation: 255, or 127 where sums of pairs would not fit otherwise

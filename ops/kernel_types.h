@@ -22,6 +22,7 @@ struct MatmulTile {
   int64_t x_stride = 0;
   const float* panel = nullptr;  ///< [k, KernelTable::panel_columns]
   const float* bias = nullptr;   ///< [panel_columns], or null
+  const float* sums = nullptr;   ///< [rows, panel_columns], rows adjacent: what the sums start from instead of `bias`; or null
   const float* gamma = nullptr;  ///< [panel_columns], for kScaleAdd
   float* y = nullptr;            ///< [rows, columns], rows y_stride apart; not overlapping x
   int64_t y_stride = 0;

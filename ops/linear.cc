@@ -2,13 +2,11 @@
 #include "ops/linear.h"
 
 #include "ops/operands.h"
+#include "ops/panel.h"
 
 namespace vit {
 
 namespace {
-
-/// A longer sum of float32 is cut here, so that a tile's weights and rows both stay in the nearer caches while the rows pass.
-constexpr int64_t kDepthBlock = 384;
 
 ProductStore product_store(TileStore store) {
   switch (store) {
@@ -28,31 +26,19 @@ void LinearStep::run(const Pass& pass) const noexcept {
   });
 }
 
-// A block of a panel's weights stays in the cache while all rows pass; each tile brings its part of the next block there.
 void LinearStep::run_tiles(const Pass& pass, int64_t begin, int64_t end, int64_t first_panel, int64_t last_panel) const {
-  const PackedLinear& w = *weights;
   for (int64_t p = first_panel; p < last_panel; ++p) {
-    const int64_t column = p * w.panel;
-    for_tiles(0, w.in, kDepthBlock, [&](int64_t k, int64_t depth) {
-      const bool first = k == 0, last = k + depth == w.in;
-      MatmulTile tile{.x_stride = x.stride,
-                      .panel = w.panel_at(p) + k * w.panel,
-                      .bias = first ? w.bias.data() + column : nullptr,
-                      .gamma = gamma ? gamma->data() + column : nullptr,
-                      .y_stride = y.stride,
-                      .k = depth,
-                      .columns = static_cast<int>(std::min(w.panel, w.out - column)),
-                      .store = first || store != TileStore::kWrite ? store : TileStore::kAdd,
-                      .activation = last ? activation : Activation::kNone};
-      for_tiles(begin, end, kernels->tile_rows, [&](int64_t row, int64_t rows) {
-        const Upcoming next(w, tile.panel, depth * w.panel * 4, row - begin, rows, end - begin);
-        tile.x = pass.row(x, row) + k;
-        tile.y = pass.row(y, row) + column;
-        tile.rows = static_cast<int>(rows);
-        tile.prefetch = next.from, tile.prefetch_lines = next.lines;
-        kernels->matmul_tile(tile);
-      });
-    });
+    const int64_t column = p * weights->panel;
+    multiply_panel(*kernels, *weights, p,
+                   {.x = pass.row(x, begin),
+                    .x_stride = x.stride,
+                    .bias = weights->bias.data() + column,
+                    .gamma = gamma ? gamma->data() + column : nullptr,
+                    .y = pass.row(y, begin) + column,
+                    .y_stride = y.stride,
+                    .store = store,
+                    .activation = activation},
+                   end - begin, 0, end - begin);
   }
 }
 

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "ops/operands.h"
+#include "ops/panel.h"
 
 namespace vit {
 namespace {
@@ -117,32 +118,27 @@ void PatchEmbedStep::run(const Pass& pass) const noexcept {
     for (int64_t r = begin; r < end; ++r) start_row(pass, image, r);
     const int64_t first_patch = pass.rows[work.stage][image].begin + static_cast<int64_t>(prefix.size());
     const PackedLinear& w = pass.images[image].planes == nullptr ? *pixel_weights : *plane_weights;
-    for_tiles(std::max(begin, first_patch), std::max(end, first_patch), block_rows(w.precision),
-              [&](int64_t block, int64_t count) {
-                if (w.precision != Precision::kF32) return run_product(pass, image, block, count, w);
-                for (int64_t i = 0; i < count; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
-                for (int64_t p = 0; p < w.panels(); ++p) {
-                  const int64_t column = p * w.panel;
-                  for_tiles(0, count, kernels->tile_rows, [&](int64_t i, int64_t rows) {
-                    kernels->matmul_tile({.x = pass.scratch + i * stride,
-                                          .x_stride = stride,
-                                          .panel = w.panel_at(p),
-                                          .bias = w.bias.data() + column,
-                                          .y = pass.row(y, block + i) + column,
-                                          .y_stride = y.stride,
-                                          .k = w.in,
-                                          .rows = static_cast<int>(rows),
-                                          .columns = static_cast<int>(std::min(w.panel, w.out - column)),
-                                          .store = TileStore::kAdd});
-                  });
-                }
-              });
+    for_tiles(std::max(begin, first_patch), std::max(end, first_patch), kBlockRows, [&](int64_t block, int64_t count) {
+      if (w.precision != Precision::kF32) return run_product(pass, image, block, count, w);
+      for (int64_t i = 0; i < count; ++i) gather(pass, image, block + i, pass.scratch + i * stride);
+      for (int64_t p = 0; p < w.panels(); ++p) {
+        const int64_t column = p * w.panel;
+        multiply_panel(*kernels, w, p,
+                       {.x = pass.scratch,
+                        .x_stride = stride,
+                        .bias = w.bias.data() + column,
+                        .y = pass.row(y, block) + column,
+                        .y_stride = y.stride,
+                        .store = TileStore::kAdd},
+                       count, 0, count);
+      }
+    });
   });
 }
 
 void PatchEmbedStep::run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const {
   const int64_t stride = row_stride(operand_floats(w.precision, patch_floats()));
-  float* floats = pass.scratch + block_rows(w.precision) * stride;
+  float* floats = pass.scratch + kBlockRows * stride;
   for (int64_t i = 0; i < rows; ++i) gather_narrow(pass, image, row + i, w.precision, pass.scratch + i * stride, floats);
   Product product = product_with(w, 0, w.out);
   product.x = pass.scratch, product.x_stride = stride * 4, product.rows = rows;

@@ -39,9 +39,7 @@ struct PatchEmbedStep final : Step {
 
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
   int64_t scratch_floats(int64_t) const override {
-    const auto of = [&](Precision precision) {
-      return block_rows(precision) * row_stride(operand_floats(precision, patch_floats()));
-    };
+    const auto of = [&](Precision precision) { return kBlockRows * row_stride(operand_floats(precision, patch_floats())); };
     const int64_t floats = row_stride(patch_floats());
     return std::max({of(Precision::kF32), of(Precision::kBF16) + floats, of(Precision::kInt8) + floats});
   }
@@ -49,8 +47,8 @@ struct PatchEmbedStep final : Step {
   double operations(const Pass& pass) const noexcept override;
 
  private:
-  /// Patches gathered at a time: such that they stay in the nearer caches.
-  static int64_t block_rows(Precision precision) { return precision == Precision::kF32 ? 24 : 96; }
+  /// Patches gathered at a time: they stay in the second-level cache while the weights pass.
+  static constexpr int64_t kBlockRows = 96;
   void start_row(const Pass& pass, int image, int64_t row) const;
   void gather(const Pass& pass, int image, int64_t row, float* to) const;
   void gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to, float* floats) const;

@@ -6,6 +6,7 @@
 #include <map>
 
 #include "ops/operands.h"
+#include "ops/panel.h"
 #include "runtime/packed_weights.h"
 
 namespace vit {
@@ -26,16 +27,8 @@ using Results = std::vector<float>;  ///< [rows, out]
 Results multiply_f32(const KernelTable& kernels, const LayerRows& x, const PackedLinear& w, const Workers& workers) {
   Results y(static_cast<size_t>(x.rows * w.out));
   workers.for_each(w.panels(), [&](int, int64_t p) {
-    for_tiles(0, x.rows, kernels.tile_rows, [&](int64_t row, int64_t rows) {
-      kernels.matmul_tile({.x = x.row(row),
-                           .x_stride = x.channels,
-                           .panel = w.panel_at(p),
-                           .y = y.data() + row * w.out + p * w.panel,
-                           .y_stride = w.out,
-                           .k = w.in,
-                           .rows = static_cast<int>(rows),
-                           .columns = static_cast<int>(std::min(w.panel, w.out - p * w.panel))});
-    });
+    multiply_panel(kernels, w, p, {.x = x.row(0), .x_stride = x.channels, .y = y.data() + p * w.panel, .y_stride = w.out}, x.rows,
+                   0, x.rows);
   });
   return y;
 }

@@ -17,7 +17,15 @@ namespace vit {
 
 extern const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME);
 const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME) = {
-    VIT_STRING(VIT_ISA_NAME), static_cast<int>(kLanes), kTileRows, kPanelColumns, kProductRows, kProductColumns, kLevels, kHasBF16,
+    VIT_STRING(VIT_ISA_NAME),
+    static_cast<int>(kLanes),
+    kTileRows,
+    kPanelColumns,
+    kDepthBlock,
+    kProductRows,
+    kProductColumns,
+    kLevels,
+    kHasBF16,
 #define VIT_KERNEL(name, ...) name,
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL

@@ -96,6 +96,7 @@ TEST_CASE("an emulated set has the shape of the set that it stands for", "[kerne
     CHECK(emulated.lanes == native.lanes);
     CHECK(emulated.tile_rows == native.tile_rows);
     CHECK(emulated.panel_columns == native.panel_columns);
+    CHECK(emulated.depth_block == native.depth_block);
     CHECK(emulated.product_rows == native.product_rows);
     CHECK(emulated.product_columns == native.product_columns);
     CHECK(emulated.levels == native.levels);

@@ -2,6 +2,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "ops/panel.h"
 #include "tests/emulated/tables.h"
 #include "tests/kernels/checks.h"
 #include "tests/support/guarded.h"
@@ -93,6 +94,42 @@ TEST_CASE("a row of a tile has the same bits whatever rows stand beside it", "[k
         k.matmul_tile(single);
         CHECK(std::memcmp(one.data(), all.data() + r * panel, static_cast<size_t>(columns) * sizeof(float)) == 0);
       }
+  }
+}
+
+TEST_CASE("a panel's results have the same bits whatever parts its sums are made in", "[kernels]") {
+  const int64_t rows = 300, depth = 50;
+  for (const TestedSet& set : tested_sets()) {
+    KernelTable k = *set.kernels;
+    Random random(7);
+    const int64_t out = k.panel_columns + k.lanes + 1;
+    const auto weights = random.normals(out * depth), x = random.normals(rows * depth), before = random.normals(rows * out);
+    const PackedLinear w = pack_linear(
+        Precision::kF32, depth, out, k.panel_columns,
+        [&](int64_t first, int64_t count, float* to) { std::copy_n(weights.data() + first * depth, count * depth, to); }, {});
+    const auto bias = random.normals(2 * k.panel_columns), gamma = random.normals(2 * k.panel_columns);
+    for (const TileStore store : {TileStore::kWrite, TileStore::kAdd, TileStore::kScaleAdd}) {
+      std::vector<float> whole;
+      for (const int depth_block : {50, 16, 7}) {
+        CAPTURE(k.isa, static_cast<int>(store), depth_block);
+        k.depth_block = depth_block;
+        std::vector<float> y = before;
+        for (int64_t p = 0; p < w.panels(); ++p)
+          multiply_panel(k, w, p,
+                         {.x = x.data(),
+                          .x_stride = depth,
+                          .bias = bias.data() + p * w.panel,
+                          .gamma = gamma.data() + p * w.panel,
+                          .y = y.data() + p * w.panel,
+                          .y_stride = out,
+                          .store = store,
+                          .activation = store == TileStore::kWrite ? Activation::kGelu : Activation::kNone},
+                         rows, 0, rows);
+        if (whole.empty()) whole = y;
+        CHECK(std::memcmp(y.data(), whole.data(), y.size() * sizeof(float)) == 0);
+        CHECK(y != before);
+      }
+    }
   }
 }
 
