@@ -19,6 +19,7 @@ struct KernelTable {
   int product_rows;     ///< rows that multiply_bf16 takes at a time
   int product_columns;  ///< columns of a panel of narrow weights
   int levels;           ///< greatest 8-bit activation: 255, or 127 where sums of pairs would not fit otherwise
+  bool has_amx;         ///< whether narrow products are made in AMX's tiles
   bool has_bf16;        ///< whether the CPU multiplies bfloat16; else multiply_bf16 does it in float32
 #define VIT_KERNEL(name, ...) std::add_pointer_t<__VA_ARGS__> name;
 #include "ops/kernel_list.inc"

@@ -18,17 +18,15 @@ int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t image
   }
 }
 
-/// How many threads share columns. A thread that has few rows reads all weights for little, so that these and not the arithmetic
-/// take its time; but to share them costs some six more waits in each block of a model (docs/performance.md, "Many cores").
-int column_threads(int64_t rows, int threads) {
-  constexpr int kFewThreads = 8, kFewRows = 16;
-  if (threads <= kFewThreads) return 1;
+}  // namespace
+
+int column_threads(int64_t rows, int threads, int64_t few_rows) {
+  constexpr int kManyThreads = 9;
+  if (threads >= kManyThreads) few_rows = std::max<int64_t>(few_rows, 16);
   for (int share = 1; share < threads; ++share)
-    if (threads % share == 0 && rows * share >= int64_t{kFewRows} * threads) return share;
+    if (threads % share == 0 && rows * share >= few_rows * threads) return share;
   return threads;
 }
-
-}  // namespace
 
 Executor::Executor(Plan plan, int threads, const RunHooks& hooks)
     : plan_(std::move(plan)), threads_(threads), hooks_(hooks), buffers_(plan_.buffers.size()), barrier_(threads) {
@@ -207,7 +205,7 @@ int64_t Executor::rows_of(const Group& group, int image_count) noexcept {
 void Executor::run_steps(const Group& group, int image_count, int thread, int team_thread, int team_threads) noexcept {
   Pass pass;
   pass.thread = team_thread, pass.threads = team_threads;
-  pass.column_threads = column_threads(rows_of(group, image_count), team_threads);
+  pass.column_threads = column_threads(rows_of(group, image_count), team_threads, plan_.few_rows);
   pass.images = group.images.data(), pass.image_count = image_count;
   pass.rows = group.row_lists.data(), pass.tokens = token_lists_.data();
   pass.buffers = buffers_.data();

@@ -84,6 +84,7 @@ struct Plan {
   Precision precision = Precision::kF32;
   std::shared_ptr<const QuantPolicy> policy;
   int64_t weight_bytes = 0;  ///< packed, those shared with other plans of the model too
+  int64_t few_rows = 0;      ///< a thread that has less of them multiplies faster than weights come
   int stages = 1;            ///< lists of rows: 1 + the number of token selections
 
   int barriers() const;

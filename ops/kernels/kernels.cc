@@ -25,6 +25,7 @@ const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME) = {
     kProductRows,
     kProductColumns,
     kLevels,
+    kHasAmx,
     kHasBF16,
 #define VIT_KERNEL(name, ...) name,
 #include "ops/kernel_list.inc"

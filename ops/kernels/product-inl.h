@@ -14,10 +14,12 @@ namespace {
 void multiply_int8(const Product& p) noexcept { amx_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { amx_product<BF16>(p); }
 constexpr int kProductRows = 2 * kAmxRows, kProductColumns = kAmxPanelColumns;
+constexpr bool kHasAmx = true;
 #else
 void multiply_int8(const Product& p) noexcept { dot_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { dot_product<BF16>(p); }
 constexpr int kProductRows = kDotRows, kProductColumns = kPanelColumns;
+constexpr bool kHasAmx = false;
 #endif
 
 #if defined(__AVX512BF16__)

@@ -100,6 +100,7 @@ TEST_CASE("an emulated set has the shape of the set that it stands for", "[kerne
     CHECK(emulated.product_rows == native.product_rows);
     CHECK(emulated.product_columns == native.product_columns);
     CHECK(emulated.levels == native.levels);
+    CHECK(emulated.has_amx == native.has_amx);
     CHECK(emulated.has_bf16 == native.has_bf16);
   }
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "runtime/barriers.h"
+
+#include "runtime/executor.h"
 #include "tests/catch.h"
 
 namespace vit {
@@ -46,6 +48,18 @@ TEST_CASE("threads wait before tokens are selected and behind it, where they com
   CHECK(place_barriers(steps, 2) == std::vector<bool>{false, false, false, false});
   steps[1].selects = true;
   CHECK(place_barriers(steps, 2) == std::vector<bool>{false, true, true, false});
+}
+
+TEST_CASE("threads share columns where each has few rows", "[engine]") {
+  CHECK(column_threads(197, 8, 0) == 1);
+  CHECK(column_threads(1, 2, 0) == 1);
+  CHECK(column_threads(197, 16, 0) == 2);  // 12 rows each, then 24
+  CHECK(column_threads(197, 12, 0) == 1);  // 16
+  CHECK(column_threads(10, 16, 0) == 16);
+  CHECK(column_threads(197, 2, 128) == 2);  // 98 rows each
+  CHECK(column_threads(256, 2, 128) == 1);
+  CHECK(column_threads(197, 6, 50) == 2);
+  CHECK(column_threads(197, 16, 128) == 16);
 }
 
 TEST_CASE("a buffer that others read is never called dead", "[engine]") {
