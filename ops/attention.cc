@@ -16,7 +16,7 @@ double rows_of(const Pass& pass, const Work& work) {
   return rows / pass.sharing(work);
 }
 
-constexpr int kMostTileRows = 64;  ///< of any kernel table
+constexpr int kMostRows = 128;  ///< that any kernel table takes at a time
 
 float score_scale(int64_t head_dim) { return static_cast<float>(1.0 / std::sqrt(static_cast<double>(head_dim))); }
 
@@ -120,7 +120,7 @@ void AttentionStep::attend_f32(const Pass& pass, int image, int64_t begin, int64
                               .k = dim,
                               .rows = static_cast<int>(count),
                               .columns = static_cast<int>(std::min(panel, round_up(rows.count - k, kernels->lanes)))});
-      float inverse[kMostTileRows];
+      float inverse[kMostRows];
       kernels->softmax_rows(scores, stride, count, scale, rows.count, scores, stride, inverse);
       for (int64_t i = 0; i < count; ++i) inverse[i] = 1.0f / inverse[i];
       float* out = pass.row(y, row) + head * dim;
@@ -148,11 +148,12 @@ void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int6
   const int64_t narrow_stride = probability_stride(rows.count);
   const BF16Heads at(pass, *kernels, layout, heads, work.stage, image);
   float* scores = pass.scratch;
-  float* probabilities = scores + kernels->product_rows * stride;
+  const int64_t together = rows_at_a_time(rows.count);
+  float* probabilities = scores + together * stride;
   for (int64_t head = 0; head < layout.heads; ++head) {
     const uint16_t* keys = at.key_at(rows.begin, head, 0);
     const uint16_t* values = at.value_at(rows.begin, head, 0);
-    for_tiles(begin, end, kernels->product_rows, [&](int64_t row, int64_t count) {
+    for_tiles(begin, end, together, [&](int64_t row, int64_t count) {
       Product product;
       product.rows = count;
       product.x = pass.row(heads.q, row) + head * steps, product.x_stride = heads.q.stride * 4;
@@ -160,7 +161,7 @@ void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int6
       product.panels = keys, product.columns = round_up(rows.count, score_columns);
       product.y = scores, product.y_stride = stride;
       kernels->multiply_bf16(product);
-      float inverse[kMostTileRows];
+      float inverse[kMostRows];
       kernels->softmax_bf16_rows(scores, stride, count, scale, rows.count, reinterpret_cast<uint16_t*>(probabilities),
                                  2 * narrow_stride, inverse);
       for (int64_t i = 0; i < count; ++i) inverse[i] = 1.0f / inverse[i];

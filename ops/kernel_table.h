@@ -16,8 +16,8 @@ struct KernelTable {
   int tile_rows;        ///< rows of a matrix tile
   int panel_columns;    ///< columns of a panel of float32 weights
   int depth_block;      ///< numbers of a row that tiles of float32 best multiply at a time
-  int product_rows;     ///< rows that multiply_bf16 takes at a time
   int product_columns;  ///< columns of a panel of narrow weights
+  int attention_rows;   ///< rows that attention in bfloat16 best takes at a time
   int levels;           ///< greatest 8-bit activation: 255, or 127 where sums of pairs would not fit otherwise
   bool has_amx;         ///< whether narrow products are made in AMX's tiles
   bool has_bf16;        ///< whether the CPU multiplies bfloat16; else multiply_bf16 does it in float32

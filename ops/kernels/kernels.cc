@@ -17,16 +17,8 @@ namespace vit {
 
 extern const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME);
 const KernelTable VIT_JOIN(kernels_, VIT_ISA_NAME) = {
-    VIT_STRING(VIT_ISA_NAME),
-    static_cast<int>(kLanes),
-    kTileRows,
-    kPanelColumns,
-    kDepthBlock,
-    kProductRows,
-    kProductColumns,
-    kLevels,
-    kHasAmx,
-    kHasBF16,
+    VIT_STRING(VIT_ISA_NAME), static_cast<int>(kLanes), kTileRows, kPanelColumns, kDepthBlock,
+    kProductColumns,          kAttentionRows,           kLevels,   kHasAmx,       kHasBF16,
 #define VIT_KERNEL(name, ...) name,
 #include "ops/kernel_list.inc"
 #undef VIT_KERNEL

@@ -13,12 +13,16 @@ namespace {
 #if defined(__AMX_TILE__)
 void multiply_int8(const Product& p) noexcept { amx_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { amx_product<BF16>(p); }
-constexpr int kProductRows = 2 * kAmxRows, kProductColumns = kAmxPanelColumns;
+constexpr int kProductColumns = kAmxPanelColumns;
+// AMX falls asleep while softmax works, and softmax's unit while AMX does: to wake one up takes a thousand cycles, so they take
+// turns seldom.
+constexpr int kAttentionRows = 8 * kAmxRows;
 constexpr bool kHasAmx = true;
 #else
 void multiply_int8(const Product& p) noexcept { dot_product<Int8>(p); }
 void multiply_bf16(const Product& p) noexcept { dot_product<BF16>(p); }
-constexpr int kProductRows = kDotRows, kProductColumns = kPanelColumns;
+constexpr int kProductColumns = kPanelColumns;
+constexpr int kAttentionRows = kDotRows;
 constexpr bool kHasAmx = false;
 #endif
 

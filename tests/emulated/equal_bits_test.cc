@@ -97,8 +97,8 @@ TEST_CASE("an emulated set has the shape of the set that it stands for", "[kerne
     CHECK(emulated.tile_rows == native.tile_rows);
     CHECK(emulated.panel_columns == native.panel_columns);
     CHECK(emulated.depth_block == native.depth_block);
-    CHECK(emulated.product_rows == native.product_rows);
     CHECK(emulated.product_columns == native.product_columns);
+    CHECK(emulated.attention_rows == native.attention_rows);
     CHECK(emulated.levels == native.levels);
     CHECK(emulated.has_amx == native.has_amx);
     CHECK(emulated.has_bf16 == native.has_bf16);
