@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ops/attention.h"
 
+#include <cassert>
 #include <cmath>
 
 #include "ops/heads.h"
@@ -149,6 +150,7 @@ void AttentionStep::attend_bf16(const Pass& pass, int image, int64_t begin, int6
   const BF16Heads at(pass, *kernels, layout, heads, work.stage, image);
   float* scores = pass.scratch;
   const int64_t together = rows_at_a_time(rows.count);
+  assert(together <= kMostRows);
   float* probabilities = scores + together * stride;
   for (int64_t head = 0; head < layout.heads; ++head) {
     const uint16_t* keys = at.key_at(rows.begin, head, 0);

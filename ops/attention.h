@@ -86,19 +86,20 @@ struct AttentionStep final : Step {
   int64_t probability_stride(int64_t rows) const { return row_stride(operand_steps(layout.precision, rows)); }
   int64_t scratch_floats(int64_t max_rows) const override {
     if (layout.precision == Precision::kF32) return kernels->tile_rows * score_stride(max_rows);
-    const int64_t row = score_stride(max_rows) + probability_stride(max_rows);
+    const int64_t row = row_floats(max_rows);
     return std::min(kernels->attention_rows * row, std::max(kNearFloats, kLeastRows * row));
+  }
+  /// In bfloat16, of an image of `rows` rows: so many that scores and probabilities stay in the second-level cache, or a tile of
+  /// AMX.
+  int64_t rows_at_a_time(int64_t rows) const {
+    return std::min<int64_t>(kernels->attention_rows, std::max(kLeastRows, kNearFloats / row_floats(rows)));
   }
   void run(const Pass& pass) const noexcept override;
   double operations(const Pass& pass) const noexcept override;
 
  private:
-  /// Scores and probabilities stay in the second-level cache, unless they are of no more than a tile of rows.
   static constexpr int64_t kNearFloats = 96 * 1024, kLeastRows = 32;
-  int64_t rows_at_a_time(int64_t rows) const {
-    const int64_t near = kNearFloats / (score_stride(rows) + probability_stride(rows));
-    return std::min<int64_t>(kernels->attention_rows, std::max(kLeastRows, near));
-  }
+  int64_t row_floats(int64_t rows) const { return score_stride(rows) + probability_stride(rows); }
   void attend_f32(const Pass& pass, int image, int64_t begin, int64_t end) const;
   void attend_bf16(const Pass& pass, int image, int64_t begin, int64_t end) const;
 };

@@ -21,8 +21,9 @@ int64_t row_count(BufferKind kind, int64_t rows, int64_t key_rows, int64_t image
 }  // namespace
 
 int column_threads(int64_t rows, int threads, int64_t few_rows) {
-  constexpr int kManyThreads = 9;
-  if (threads >= kManyThreads) few_rows = std::max<int64_t>(few_rows, 16);
+  constexpr int kFewThreads = 8;
+  constexpr int64_t kFewRows = 16;
+  if (threads > kFewThreads) few_rows = std::max(few_rows, kFewRows);
   for (int share = 1; share < threads; ++share)
     if (threads % share == 0 && rows * share >= few_rows * threads) return share;
   return threads;

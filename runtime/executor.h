@@ -30,10 +30,10 @@ struct BatchImage {
   int64_t rows = 0;
 };
 
-/// How many of `threads` share columns where they have `rows` rows together; divides `threads`. A thread that has few rows, less
-/// than `few_rows` or 16, reads all weights for little, so that these and not the arithmetic take its time; but to share columns
-/// costs some six more waits in each block of a model. Of few threads each is worth more than 16 rows (docs/performance.md, "Many
-/// cores").
+/// How many of `threads` share columns where they have `rows` rows together; divides `threads`. A thread that has few rows reads
+/// all weights for little, so that these and not the arithmetic take its time; but to share columns costs some six more waits in
+/// each block of a model (docs/performance.md, "Many cores"). Few is what the plan says, and 16 where there are more than 8
+/// threads.
 int column_threads(int64_t rows, int threads, int64_t few_rows);
 
 /// One plan with the memory to run it. With at least as many images as threads, a thread takes whole images and never waits; the
