@@ -126,6 +126,33 @@ Case quantise_rows(const KernelTable& k) {
   return out;
 }
 
+/// What quantise_rows makes of layer_norm_rows, which are checked by themselves.
+Case layer_norm_int8_rows(const KernelTable& k) {
+  const int64_t stride = operand_bytes(Precision::kInt8, kChannels) + static_cast<int64_t>(sizeof(RowScale));
+  struct Rows {
+    std::vector<float> x, gamma, beta, norm;
+    std::vector<uint8_t> y;
+  };
+  auto rows = std::make_shared<Rows>(Rows{numbers(kFewRows * kChannels, 1), numbers(kChannels, 2), numbers(kChannels, 3),
+                                          std::vector<float>(kFewRows * kChannels),
+                                          std::vector<uint8_t>(static_cast<size_t>(kFewRows * stride))});
+  Case out;
+  out.shape = std::to_string(kFewRows) + " x " + std::to_string(kChannels);
+  out.bytes = kFewRows * kChannels * 5.0;
+  out.run = [rows, stride, run = k.layer_norm_int8_rows] {
+    run(rows->x.data(), kChannels, kFewRows, rows->gamma.data(), rows->beta.data(), 1e-6f, kChannels, rows->norm.data(),
+        kChannels, rows->y.data(), stride);
+  };
+  out.right = [rows, stride, &k] {
+    std::vector<uint8_t> expected(rows->y.size());
+    k.layer_norm_rows(rows->x.data(), kChannels, kFewRows, rows->gamma.data(), rows->beta.data(), 1e-6f, kChannels,
+                      rows->norm.data(), kChannels);
+    k.quantise_rows(rows->norm.data(), kChannels, kFewRows, kChannels, expected.data(), stride);
+    return expected == rows->y;
+  };
+  return out;
+}
+
 std::shared_ptr<Narrowed<uint16_t>> bf16_row_of(int64_t channels) {
   auto row = std::make_shared<Narrowed<uint16_t>>();
   row->x = numbers(channels, 1), row->y.resize(static_cast<size_t>(operand_bytes(Precision::kBF16, channels)) / 2);
@@ -193,8 +220,13 @@ Case interleave_rows(const KernelTable& k) {
 }  // namespace
 
 std::vector<NamedCase> narrow_cases() {
-  return {{"multiply_int8", multiply_int8}, {"multiply_bf16", multiply_bf16},         {"quantise_rows", quantise_rows},
-          {"bf16_row", bf16_row},           {"softmax_bf16_rows", softmax_bf16_rows}, {"interleave_rows", interleave_rows}};
+  return {{"multiply_int8", multiply_int8},
+          {"multiply_bf16", multiply_bf16},
+          {"quantise_rows", quantise_rows},
+          {"layer_norm_int8_rows", layer_norm_int8_rows},
+          {"bf16_row", bf16_row},
+          {"softmax_bf16_rows", softmax_bf16_rows},
+          {"interleave_rows", interleave_rows}};
 }
 
 }  // namespace vit::bench

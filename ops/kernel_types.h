@@ -64,6 +64,10 @@ struct Product {
   Activation activation = Activation::kNone;  ///< not with kAdd and kScaleAdd
 };
 
+/// Rows of float32 that are made in scratch at a time on their way to operands: at least as many as a row kernel takes side by
+/// side.
+constexpr int64_t kOperandRows = 4;
+
 /// Independent chains of multiply_add_chains: more than the latency of a multiply-add times the units that a core has for it (8
 /// on x86-64, up to 16 on Arm servers, which then are not quite filled), and as many as fit into 16 registers beside the
 /// operands.

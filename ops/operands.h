@@ -23,9 +23,6 @@ inline void make_operands(const KernelTable& kernels, Precision precision, const
       std::memcpy(y, x, static_cast<size_t>(n) * sizeof(float));
 }
 
-/// Rows that a step makes in scratch at a time, as operands of the next.
-constexpr int64_t kOperandRows = 4;
-
 /// Columns [first, first + columns) of narrow weights, from the beginning of a panel on; rows and results are the caller's.
 inline Product product_with(const PackedLinear& w, int64_t first, int64_t columns) {
   Product product;

@@ -33,7 +33,6 @@ struct Int8 {
   static VIT_INLINE Bits zero() { return Bits{}; }
   /// Byte by byte of each lane: products of 8-bit numbers fit in 32 bits.
   static VIT_INLINE Bits add(Bits sum, Bits x, Bits w) {
-    typedef uint32_t Unsigned __attribute__((vector_size(16)));
     const Unsigned ux = reinterpret_cast<Unsigned>(x), uw = reinterpret_cast<Unsigned>(w);
     const auto byte_of = [](Unsigned v, int i) { return v >> (8 * i) & 255; };
 #pragma GCC unroll 4

@@ -66,6 +66,14 @@ VIT_INLINE void store_bf16(uint16_t* p, Vec v) {
 #endif
 }
 
+VIT_INLINE void store_two_bf16(uint16_t* p, Vec first, Vec second) {
+#if defined(__AVX512BF16__)
+  _mm512_storeu_si512(p, reinterpret_cast<__m512i>(_mm512_cvtne2ps_pbh(second, first)));
+#else
+  store_bf16(p, first), store_bf16(p + kLanes, second);
+#endif
+}
+
 /// All lanes, or the first of them.
 VIT_INLINE void store_bf16_lanes(uint16_t* p, int64_t count, Vec v) {
   if (count == kLanes) return store_bf16(p, v);
@@ -86,30 +94,39 @@ VIT_INLINE bool any_nan(Vec v) {
 #endif
 }
 
-/// quantise_rows() of R rows side by side: the way from a row's elements to its ends and from there to its bytes is long.
-template <int R>
-VIT_INLINE void quantise(const float* x, int64_t x_stride, int64_t n, uint8_t* y, int64_t y_stride) {
-  // The ends, and whether all numbers are finite.
-  Vec low[R], high[R], check[R];
-#pragma GCC unroll 4
-  for (int r = 0; r < R; ++r) low[r] = high[r] = check[r] = Vec(0.0f);
-  const auto look_at = [&](int r, Vec v) __attribute__((always_inline)) {
-    low[r] = xsimd::min(low[r], v), high[r] = xsimd::max(high[r], v);
-    check[r] = mul_add(v, Vec(0.0f), check[r]);
-  };
-  int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) look_at(r, load(x + r * x_stride + i));
-  if (i < n)
-#pragma GCC unroll 4
-    for (int r = 0; r < R; ++r) look_at(r, load_first(x + r * x_stride + i, n - i, 0.0f));
+typedef int32_t Signed __attribute__((vector_size(4 * VIT_LANES)));
+typedef uint32_t Unsigned __attribute__((vector_size(4 * VIT_LANES)));
 
+/// The ends of R rows' numbers and 0. As whole numbers, the bits of floats are in order while these are positive, and behind all
+/// positive ones, from -0 down, while they are negative; infinity and NaN are beyond all others. So the ends are the greatest of
+/// them, signed and unsigned.
+template <int R>
+struct Ends {
+  Signed most[R];
+  Unsigned least[R];
+  VIT_INLINE Ends() {
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) most[r] = Signed{}, least[r] = Unsigned{};
+  }
+  VIT_INLINE void look_at(int r, Vec v) {
+    const auto bits = reinterpret_cast<Signed>(static_cast<Vec::register_type>(v));
+    const auto as_unsigned = reinterpret_cast<Unsigned>(bits);
+    most[r] = bits > most[r] ? bits : most[r];
+    least[r] = as_unsigned > least[r] ? as_unsigned : least[r];
+  }
+  VIT_INLINE Vec high(int r) const { return Vec(reinterpret_cast<Vec::register_type>(most[r])); }
+  VIT_INLINE Vec low(int r) const { return Vec(reinterpret_cast<Vec::register_type>(least[r])); }  ///< where it is negative
+};
+
+/// quantise_rows() of R rows side by side, whose ends are known: the way from there to its bytes is long.
+template <int R>
+VIT_INLINE void quantise(const Ends<R>& ends, const float* x, int64_t x_stride, int64_t n, uint8_t* y, int64_t y_stride) {
   float least[R], most[R], not_finite[R];
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) {
-    least[r] = -reduce_max(-low[r]), most[r] = reduce_max(high[r]);
-    not_finite[r] = any_nan(check[r]) ? NAN : 0.0f;
+    const Vec high = ends.high(r), low = ends.low(r), zero(0.0f);
+    least[r] = -reduce_max(xsimd::max(zero, -low)), most[r] = reduce_max(high);
+    not_finite[r] = any_nan(mul_add(high, zero, low * zero)) ? NAN : 0.0f;
   }
   // All rows at once, without branches.
   float scale[R], zero_point[R], factor[R];
@@ -131,7 +148,7 @@ VIT_INLINE void quantise(const float* x, int64_t x_stride, int64_t n, uint8_t* y
   }
 
   const auto bytes_of = [&](int r, Vec v) __attribute__((always_inline)) { return mul_add(v, inverse[r], shift[r]); };
-  i = 0;
+  int64_t i = 0;
 #if defined(__AVX512VNNI__)
   for (; i + 64 <= n; i += 64)
 #pragma GCC unroll 4
@@ -155,6 +172,20 @@ VIT_INLINE void quantise(const float* x, int64_t x_stride, int64_t n, uint8_t* y
   }
 }
 
+/// The same of rows that nobody has looked at yet.
+template <int R>
+VIT_INLINE void quantise(const float* x, int64_t x_stride, int64_t n, uint8_t* y, int64_t y_stride) {
+  Ends<R> ends;
+  int64_t i = 0;
+  for (; i + kLanes <= n; i += kLanes)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) ends.look_at(r, load(x + r * x_stride + i));
+  if (i < n)
+#pragma GCC unroll 4
+    for (int r = 0; r < R; ++r) ends.look_at(r, load_first(x + r * x_stride + i, n - i, 0.0f));
+  quantise(ends, x, x_stride, n, y, y_stride);
+}
+
 /// y = round(x / scale) + zero_point of each row, scale and zero_point such that 0 and both ends of the row fit in 0 .. kLevels;
 /// the RowScale is written behind the padded row. A row with NaN or infinity gets the scale NaN, so that nothing computed from it
 /// passes for a number. x: `rows` rows of [n], x_stride apart; y: rows of operand_bytes and a RowScale, y_stride bytes apart.
@@ -162,6 +193,21 @@ void quantise_rows(const float* x, int64_t x_stride, int64_t rows, int64_t n, ui
   for_row_groups<kRowGroup>(
       rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
         quantise<count>(x + row * x_stride, x_stride, n, y + row * y_stride, y_stride);
+      });
+}
+
+/// quantise_rows() of what layer_norm_rows() makes, whose ends are seen while it is made. `norm`: kOperandRows rows of [C],
+/// norm_stride apart, for it.
+void layer_norm_int8_rows(const float* x, int64_t x_stride, int64_t rows, const float* gamma, const float* beta, float eps,
+                          int64_t channels, float* norm, int64_t norm_stride, uint8_t* y, int64_t y_stride) noexcept {
+  static_assert(kRowGroup <= kOperandRows);
+  for_row_groups<kRowGroup>(
+      rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
+        Ends<count> ends;
+        layer_norm<count>(
+            x + row * x_stride, x_stride, gamma, beta, eps, channels, norm,
+            norm_stride, [&](int r, Vec v) __attribute__((always_inline)) { ends.look_at(r, v); });
+        quantise(ends, norm, norm_stride, channels, y + row * y_stride, y_stride);
       });
 }
 
@@ -193,6 +239,8 @@ void softmax_bf16_rows(const float* x, int64_t x_stride, int64_t rows, float sca
             x + row * x_stride, x_stride, factor, n, [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
             [=](int r, int64_t i, int64_t lanes, Vec e)
                 __attribute__((always_inline)) { store_bf16_lanes(to + r * y_stride + i, lanes, e); },
+            [=](int r, int64_t i, Vec e, Vec next)
+                __attribute__((always_inline)) { store_two_bf16(to + r * y_stride + i, e, next); },
             sums + row);
       });
 }

@@ -8,9 +8,10 @@ namespace vit {
 namespace {
 
 /// layer_norm_rows() of R rows side by side: the way from a row's elements to its mean, its variance and its results is long.
-template <int R>
+/// Calls look(r, v) with each vector of results of row r; spare lanes of the last are 0.
+template <int R, class Look>
 VIT_INLINE void layer_norm(const float* x, int64_t x_stride, const float* gamma, const float* beta, float eps, int64_t channels,
-                           float* y, int64_t y_stride) {
+                           float* y, int64_t y_stride, Look look) {
   const float count = static_cast<float>(channels);
   float mean[R], var[R];
   sum_over<R>(
@@ -29,8 +30,12 @@ VIT_INLINE void layer_norm(const float* x, int64_t x_stride, const float* gamma,
 #pragma GCC unroll 4
   for (int r = 0; r < R; ++r) shift[r] = Vec(mean[r]), scale[r] = Vec(1.0f / sqrtf(var[r] / count + eps));
   map_rows<R>(
-      y, y_stride, channels, [&](int r, auto at) __attribute__((always_inline)) {
-        return mul_add((at(x + r * x_stride) - shift[r]) * scale[r], at(gamma), at(beta));
+      y, y_stride, channels, [&](auto at) __attribute__((always_inline)) {
+        return [&, at, factor = at(gamma), bias = at(beta) ](int r) __attribute__((always_inline)) {
+          const Vec v = mul_add((at(x + r * x_stride) - shift[r]) * scale[r], factor, bias);
+          look(r, v);
+          return v;
+        };
       });
 }
 
@@ -43,7 +48,8 @@ void layer_norm_rows(const float* x, int64_t x_stride, int64_t rows, const float
   assert(channels >= 1);
   for_row_groups<kRowGroup>(
       rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
-        layer_norm<count>(x + row * x_stride, x_stride, gamma, beta, eps, channels, y + row * y_stride, y_stride);
+        layer_norm<count>(x + row * x_stride, x_stride, gamma, beta, eps, channels, y + row * y_stride, y_stride,
+                          [](int, Vec) __attribute__((always_inline)){});
       });
 }
 
@@ -57,10 +63,11 @@ void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channel
   map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
 }
 
-/// For R rows, x_stride apart, calls put(row, i, lanes, exp(factor (x[i ..] - max x))) for each vector and writes the rows' sums.
-/// x: [n] a row, n >= 1, factor > 0.
-template <int R, class Exp, class Put>
-VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int64_t n, Exp exp, Put put, float* sums) {
+/// For R rows, x_stride apart, calls put(row, i, lanes, e) or put_two(row, i, e, next e) with e = exp(factor (x[i ..] - max x))
+/// of each vector and writes the rows' sums. x: [n] a row, n >= 1, factor > 0.
+template <int R, class Exp, class Put, class PutTwo>
+VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int64_t n, Exp exp, Put put, PutTwo put_two,
+                             float* sums) {
   assert(n >= 1);
   Vec top[R];
 #pragma GCC unroll 6
@@ -77,13 +84,24 @@ VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) shift[r] = Vec(-reduce_max(top[r]) * factor), sum[r] = Vec(0.0f);
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
+  for (; i + 2 * kLanes <= n; i += 2 * kLanes)
+#pragma GCC unroll 6
+    for (int r = 0; r < R; ++r) {
+      const float* at = x + r * x_stride + i;
+      const Vec e = exp(mul_add(load(at), scale, shift[r])), next = exp(mul_add(load(at + kLanes), scale, shift[r]));
+      sum[r] += e;
+      sum[r] += next;
+      put_two(r, i, e, next);
+    }
+  if (i + kLanes <= n) {
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const Vec e = exp(mul_add(load(x + r * x_stride + i), scale, shift[r]));
       sum[r] += e;
       put(r, i, kLanes, e);
     }
+    i += kLanes;
+  }
   if (i < n)
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
@@ -108,6 +126,9 @@ void softmax_rows(const float* x, int64_t x_stride, int64_t rows, float scale, i
             x + row * x_stride, x_stride, scale, n, [](Vec v) __attribute__((always_inline)) { return exp_of(v); },
             [=](int r, int64_t i, int64_t lanes, Vec e)
                 __attribute__((always_inline)) { store_lanes(y + (row + r) * y_stride + i, lanes, e); },
+            [=](int r, int64_t i, Vec e, Vec next) __attribute__((always_inline)) {
+              store(y + (row + r) * y_stride + i, e), store(y + (row + r) * y_stride + i + kLanes, next);
+            },
             sums + row);
       });
 }

@@ -133,28 +133,29 @@ VIT_INLINE float sum_over(const float* x, int64_t n, F f) {
   return total;
 }
 
-/// Fills R rows of y[0..n), `stride` apart, with f(r, at), where at(p) loads the elements of p that stand at the current
-/// position.
+/// Fills R rows of y[0..n), `stride` apart: f(at) is called for each position, where at(p) loads the elements of p that stand
+/// there, and gives a function of the row. So what all rows read is read once.
 template <int R, class F>
 VIT_INLINE void map_rows(float* y, int64_t stride, int64_t n, F f) {
   int64_t i = 0;
-  for (; i + kLanes <= n; i += kLanes)
+  for (; i + kLanes <= n; i += kLanes) {
+    const auto value = f([=](const float* p) __attribute__((always_inline)) { return load(p + i); });
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r)
-      store(y + r * stride + i, f(
-                                    r, [=](const float* p) __attribute__((always_inline)) { return load(p + i); }));
-  if (const int64_t rest = n - i; rest > 0)
+    for (int r = 0; r < R; ++r) store(y + r * stride + i, value(r));
+  }
+  if (const int64_t rest = n - i; rest > 0) {
+    const auto value = f([=](const float* p) __attribute__((always_inline)) { return load_first(p + i, rest, 0.0f); });
 #pragma GCC unroll 4
-    for (int r = 0; r < R; ++r)
-      store_first(y + r * stride + i, rest,
-                  f(
-                      r, [=](const float* p) __attribute__((always_inline)) { return load_first(p + i, rest, 0.0f); }));
+    for (int r = 0; r < R; ++r) store_first(y + r * stride + i, rest, value(r));
+  }
 }
 /// The same of one row: f(at).
 template <class F>
 VIT_INLINE void map_row(float* y, int64_t n, F f) {
   map_rows<1>(
-      y, 0, n, [=](int, auto at) __attribute__((always_inline)) { return f(at); });
+      y, 0, n, [=](auto at) __attribute__((always_inline)) {
+        return [=](int) __attribute__((always_inline)) { return f(at); };
+      });
 }
 
 }  // namespace

@@ -228,6 +228,12 @@ VIT_EMULATED __m256bh _mm512_cvtneps_pbh(__m512 v) {
   const Word whole = (Word)(v != v) != 0 ? bits | 0x400000u : rounded;
   return (__m256bh) __builtin_convertvector(whole >> 16, emulated::UInt16x16);
 }
+VIT_EMULATED __m512bh _mm512_cvtne2ps_pbh(__m512 high, __m512 low) {
+  const __m256bh halves[2] = {_mm512_cvtneps_pbh(low), _mm512_cvtneps_pbh(high)};
+  __m512bh v;
+  memcpy(&v, halves, sizeof v);
+  return v;
+}
 /// Two bf16 x bf16 and the sum so far, the odd one first, each rounded once.
 VIT_EMULATED __m512 _mm512_dpbf16_ps(__m512 sum, __m512bh a, __m512bh b) {
   using emulated::flush, emulated::Word;

@@ -65,13 +65,47 @@ void check_quantise_rows(const KernelTable& kernels) {
   kernels.quantise_rows(zeros.data(), 0, 1, 40, y.data(), 0);
   CHECK(std::count(y.begin(), y.begin() + 64, 0) == 64);
   CHECK(std::isfinite(1 / scale_behind(y.data(), 40).scale));
-  for (const float bad : {std::numeric_limits<float>::quiet_NaN(), std::numeric_limits<float>::infinity()})
+  constexpr float kNaN = std::numeric_limits<float>::quiet_NaN(), kInfinity = std::numeric_limits<float>::infinity();
+  for (const float bad : {kNaN, -kNaN, kInfinity, -kInfinity})
     for (const size_t at : {size_t{0}, size_t{17}, size_t{39}}) {
       std::vector<float> x(40, 1.0f);
       x[at] = bad;
       kernels.quantise_rows(x.data(), 0, 1, 40, y.data(), 0);
       CHECK(std::isnan(scale_behind(y.data(), 40).scale));
     }
+}
+
+void check_layer_norm_int8_rows(const KernelTable& kernels) {
+  const float eps = 1e-6f;
+  for (const int64_t n : kSizes) {
+    CAPTURE(n);
+    Random random(static_cast<uint64_t>(n) + 20);
+    const int64_t bytes = operand_bytes(Precision::kInt8, n) + static_cast<int64_t>(sizeof(RowScale));
+    const int64_t x_stride = n + 3, y_stride = bytes + 4, norm_stride = n + 1;
+    std::vector<float> numbers = random.normals((kRows - 1) * x_stride + n, 3);
+    numbers[static_cast<size_t>(2 * x_stride + n / 2)] = NAN;
+    numbers[static_cast<size_t>(5 * x_stride + n - 1)] = -std::numeric_limits<float>::infinity();
+    Guarded<float> x(numbers, 1), gamma(random.normals(n), 2), beta(random.normals(n), 3);
+    Guarded<float> norm((kOperandRows - 1) * norm_stride + n, 1);
+    Guarded<uint8_t> y((kRows - 1) * y_stride + bytes, 5);
+    kernels.layer_norm_int8_rows(x.data(), x_stride, kRows, gamma.data(), beta.data(), eps, n, norm.data(), norm_stride, y.data(),
+                                 y_stride);
+    CHECK(y.guards_intact());
+    CHECK(norm.guards_intact());
+
+    std::vector<float> normed(static_cast<size_t>(kRows * n));
+    std::vector<uint8_t> expected(static_cast<size_t>(kRows * bytes));
+    kernels.layer_norm_rows(x.data(), x_stride, kRows, gamma.data(), beta.data(), eps, n, normed.data(), n);
+    kernels.quantise_rows(normed.data(), n, kRows, n, expected.data(), bytes);
+    for (int64_t r = 0; r < kRows; ++r) {
+      CAPTURE(r);
+      const uint8_t *found = y.data() + r * y_stride, *right = expected.data() + r * bytes;
+      if (r == 2 || r == 5)
+        CHECK(std::isnan(scale_behind(found, n).scale));
+      else
+        CHECK(std::equal(right, right + bytes, found));
+    }
+  }
 }
 
 void check_bf16_row(const KernelTable& kernels) {

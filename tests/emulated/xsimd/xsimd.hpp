@@ -40,6 +40,7 @@ struct batch;
 template <>
 struct batch<float> {
   static constexpr int size = 16;
+  using register_type = __m512;
   __m512 lanes;
 
   batch() = default;
