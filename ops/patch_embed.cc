@@ -88,13 +88,8 @@ void PatchEmbedStep::gather(const Pass& pass, int image, int64_t row, float* to)
     }
 }
 
-/// The same as operands of narrow weights. 8-bit pixels are 8-bit operands already.
-void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to,
-                                   float* floats) const {
-  if (precision != Precision::kInt8 || pass.images[image].planes != nullptr) {
-    gather(pass, image, row, floats);
-    return make_operands(*kernels, precision, floats, 0, 1, patch_floats(), to, 0);
-  }
+/// 8-bit pixels are 8-bit operands already.
+void PatchEmbedStep::gather_bytes(const Pass& pass, int image, int64_t row, float* to) const {
   const PixelView& pixels = pass.images[image].pixels;
   const TokenInfo& cell = pass.tokens[work.stage][row];
   const size_t run = static_cast<size_t>(3 * patch_width);
@@ -106,7 +101,7 @@ void PatchEmbedStep::gather_narrow(const Pass& pass, int image, int64_t row, Pre
     gather_part(pixels, cell, inside, {to_byte(zero_pixel[0]), to_byte(zero_pixel[1]), to_byte(zero_pixel[2])}, bytes);
     bytes += patch_floats();
   }
-  const int64_t padded = operand_bytes(precision, patch_floats());
+  const int64_t padded = operand_bytes(Precision::kInt8, patch_floats());
   std::memset(bytes, 0, static_cast<size_t>(padded - patch_floats()));
   const RowScale exact;
   std::memcpy(reinterpret_cast<uint8_t*>(to) + padded, &exact, sizeof exact);
@@ -137,9 +132,16 @@ void PatchEmbedStep::run(const Pass& pass) const noexcept {
 }
 
 void PatchEmbedStep::run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const {
-  const int64_t stride = row_stride(operand_floats(w.precision, patch_floats()));
+  const int64_t stride = row_stride(operand_floats(w.precision, patch_floats())), float_stride = row_stride(patch_floats());
   float* floats = pass.scratch + kBlockRows * stride;
-  for (int64_t i = 0; i < rows; ++i) gather_narrow(pass, image, row + i, w.precision, pass.scratch + i * stride, floats);
+  for_tiles(0, rows, kOperandRows, [&](int64_t first, int64_t count) {
+    float* const operands = pass.scratch + first * stride;
+    const bool bytes = w.precision == Precision::kInt8 && pass.images[image].planes == nullptr;
+    for (int64_t i = 0; i < count; ++i)
+      bytes ? gather_bytes(pass, image, row + first + i, operands + i * stride)
+            : gather(pass, image, row + first + i, floats + i * float_stride);
+    if (!bytes) make_operands(*kernels, w.precision, floats, float_stride, count, patch_floats(), operands, stride);
+  });
   Product product = product_with(w, 0, w.out);
   product.x = pass.scratch, product.x_stride = stride * 4, product.rows = rows;
   product.y = pass.row(y, row), product.y_stride = y.stride;

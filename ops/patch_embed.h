@@ -40,7 +40,7 @@ struct PatchEmbedStep final : Step {
   int64_t patch_floats() const { return image_channels * patch_height * patch_width; }
   int64_t scratch_floats(int64_t) const override {
     const auto of = [&](Precision precision) { return kBlockRows * row_stride(operand_floats(precision, patch_floats())); };
-    const int64_t floats = row_stride(patch_floats());
+    const int64_t floats = kOperandRows * row_stride(patch_floats());
     return std::max({of(Precision::kF32), of(Precision::kBF16) + floats, of(Precision::kInt8) + floats});
   }
   void run(const Pass& pass) const noexcept override;
@@ -51,7 +51,7 @@ struct PatchEmbedStep final : Step {
   static constexpr int64_t kBlockRows = 96;
   void start_row(const Pass& pass, int image, int64_t row) const;
   void gather(const Pass& pass, int image, int64_t row, float* to) const;
-  void gather_narrow(const Pass& pass, int image, int64_t row, Precision precision, float* to, float* floats) const;
+  void gather_bytes(const Pass& pass, int image, int64_t row, float* to) const;
   void run_product(const Pass& pass, int image, int64_t row, int64_t rows, const PackedLinear& w) const;
 };
 
