@@ -25,7 +25,7 @@ constexpr int kPanelColumns = kPanelVectors * static_cast<int>(kLanes);
 constexpr int kDepthBlock = 128;
 constexpr bool kAsksForRows = true;
 #else
-constexpr int kDepthBlock = 384;
+constexpr int kDepthBlock = 768;
 constexpr bool kAsksForRows = false;
 #endif
 
