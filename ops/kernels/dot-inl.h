@@ -110,9 +110,9 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
   using Sum = typename Dot::Sum;
   if (tile.column + J * kLanes > p.columns) return false;
   const RowsOf<Sum> rows(p, tile.row);
-  const int64_t stride = p.y_stride, first = tile.row * stride + tile.column;
-  float* const y = static_cast<float*>(p.y) + first;
-  uint16_t* const narrow = static_cast<uint16_t*>(p.y) + first;
+  const int64_t stride = p.y_stride, origin = tile.row * stride + tile.column;
+  float* const y = static_cast<float*>(p.y) + origin;
+  uint16_t* const narrow = static_cast<uint16_t*>(p.y) + origin;
   if constexpr (__is_same(Sum, float)) {
     if (only_multiplied(p)) {
       const bool bare = rows.factors == nullptr;
@@ -127,25 +127,30 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
     }
     if (rows.factors != nullptr) return false;
   }
-  constexpr int kSideBySide = kLanes == 16 ? 1 : R;  // GELU's chain is short with AVX-512
   const auto value = [&](const auto& columns, int i, Vec sums) __attribute__((always_inline)) {
     if constexpr (__is_same(Sum, float))
       return sums + columns.bias;
     else
       return columns.value(rows[i], sums);
   };
-  const auto each = [&](auto activate, auto put) __attribute__((always_inline)) {
+  // S rows x `vectors` (1 or 2) at a time. Two of a row share what belongs to it, a rounding and a store; for GELU's float32
+  // there are no registers left. Without AVX-512 GELU's chain is long, and all rows go side by side.
+  constexpr int S = kLanes == 16 ? 1 : R;
+  const auto each = [&](auto vectors, auto activate, auto put) __attribute__((always_inline)) {
+    constexpr int C = vectors;
 #pragma GCC unroll 4
-    for (int j = 0; j < J; ++j) {
-      const ColumnsOf<Sum> columns(p, tile.column + j * kLanes);
+    for (int j = 0; j < J; j += C) {
+      const ColumnsOf<Sum> first(p, tile.column + j * kLanes), last(p, tile.column + (j + C - 1) * kLanes);
 #pragma GCC unroll 6
-      for (int from = 0; from < R; from += kSideBySide) {
-        Vec v[kSideBySide];
+      for (int from = 0; from < R; from += S) {
+        Vec v[S * C];
 #pragma GCC unroll 6
-        for (int i = 0; i < kSideBySide; ++i) v[i] = value(columns, from + i, Dot::floats(acc[from + i][j]));
+        for (int i = 0; i < S; ++i)
+#pragma GCC unroll 2
+          for (int c = 0; c < C; ++c) v[i * C + c] = value(c == 0 ? first : last, from + i, Dot::floats(acc[from + i][j + c]));
         activate(v);
 #pragma GCC unroll 6
-        for (int i = 0; i < kSideBySide; ++i) put((from + i) * stride + j * kLanes, j, v[i]);
+        for (int i = 0; i < S; ++i) put((from + i) * stride + j * kLanes, j, v + i * C, vectors);
       }
     }
     return true;
@@ -153,18 +158,31 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
   if constexpr (J == kDotVectors && R >= kDotRows - 1) {
     const auto plain = [](auto&) __attribute__((always_inline)){};
     const auto gelu = [](auto& v) __attribute__((always_inline)) { gelu_coarse(v); };
-    const auto write = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store(y + at, v); };
-    const auto write_bf16 = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store_bf16(narrow + at, v); };
-    const auto add = [=](int64_t at, int, Vec v) __attribute__((always_inline)) { store(y + at, load(y + at) + v); };
-    const auto scale_add = [ =, gamma = p.gamma, column = tile.column ](int64_t at, int j, Vec v) __attribute__((always_inline)) {
-      store(y + at, mul_add(load(gamma + column + j * kLanes), v, load(y + at)));
+    const auto write = [=](int64_t at, int, const Vec* v, auto vectors) __attribute__((always_inline)) {
+      for (int c = 0; c < vectors; ++c) store(y + at + c * kLanes, v[c]);
     };
-    if (p.store == ProductStore::kAdd) return each(plain, add);
-    if (p.store == ProductStore::kScaleAdd) return each(plain, scale_add);
+    const auto write_bf16 = [=](int64_t at, int, const Vec* v, auto vectors) __attribute__((always_inline)) {
+      if constexpr (vectors == 2)
+        store_two_bf16(narrow + at, v[0], v[1]);
+      else
+        store_bf16(narrow + at, v[0]);
+    };
+    const auto add = [=](int64_t at, int, const Vec* v, auto vectors) __attribute__((always_inline)) {
+      for (int c = 0; c < vectors; ++c) store(y + at + c * kLanes, load(y + at + c * kLanes) + v[c]);
+    };
+    const auto scale_add = [ =, gamma = p.gamma, column = tile.column ](int64_t at, int j, const Vec* v, auto vectors)
+        __attribute__((always_inline)) {
+      for (int c = 0; c < vectors; ++c)
+        store(y + at + c * kLanes, mul_add(load(gamma + column + (j + c) * kLanes), v[c], load(y + at + c * kLanes)));
+    };
+    constexpr std::integral_constant<int, 1> one;
+    constexpr std::integral_constant<int, kLanes == 16 ? 2 : 1> two;
+    if (p.store == ProductStore::kAdd) return each(two, plain, add);
+    if (p.store == ProductStore::kScaleAdd) return each(two, plain, scale_add);
     if (p.store == ProductStore::kWrite || p.store == ProductStore::kBF16) {
       const bool floats = p.store == ProductStore::kWrite;
-      if (p.activation == Activation::kNone) return floats ? each(plain, write) : each(plain, write_bf16);
-      if (p.activation == Activation::kGelu) return floats ? each(gelu, write) : each(gelu, write_bf16);
+      if (p.activation == Activation::kNone) return floats ? each(two, plain, write) : each(two, plain, write_bf16);
+      if (p.activation == Activation::kGelu) return floats ? each(one, gelu, write) : each(two, gelu, write_bf16);
     }
   }
   return false;
