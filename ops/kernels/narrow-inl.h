@@ -230,13 +230,12 @@ void bf16_row(const float* x, int64_t n, uint16_t* y) noexcept {
 /// softmax_rows() into bfloat16, padded with zeros to operand_bytes; the sums are of the unrounded numbers.
 void softmax_bf16_rows(const float* x, int64_t x_stride, int64_t rows, float scale, int64_t n, uint16_t* y, int64_t y_stride,
                        float* sums) noexcept {
-  const float factor = scale * 1.44269504f;  // e^x = 2^(x / ln 2)
   for_row_groups<kSoftmaxGroup>(
       rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
         uint16_t* to = y + row * y_stride;
         for (int r = 0; r < count; ++r) pad_bf16(to + r * y_stride, n);
         softmax_with<count>(
-            x + row * x_stride, x_stride, factor, n, [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
+            x + row * x_stride, x_stride, scale, n, [](Vec v) __attribute__((always_inline)) { return exp2_coarse(v); },
             [=](int r, int64_t i, int64_t lanes, Vec e)
                 __attribute__((always_inline)) { store_bf16_lanes(to + r * y_stride + i, lanes, e); },
             [=](int r, int64_t i, Vec e, Vec next)

@@ -63,12 +63,13 @@ void rms_norm_row(const float* x, const float* gamma, float eps, int64_t channel
   map_row(y, channels, [&](auto at) { return at(x) * scale * at(gamma); });
 }
 
-/// For R rows, x_stride apart, calls put(row, i, lanes, e) or put_two(row, i, e, next e) with e = exp(factor (x[i ..] - max x))
-/// of each vector and writes the rows' sums. x: [n] a row, n >= 1, factor > 0.
-template <int R, class Exp, class Put, class PutTwo>
-VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int64_t n, Exp exp, Put put, PutTwo put_two,
+/// For R rows, x_stride apart, calls put(row, i, lanes, e) or put_two(row, i, e, next e) with e = e^(scale (x[i ..] - max x))
+/// of each vector and writes the rows' sums. x: [n] a row, n >= 1, scale > 0; exp2: 2^v.
+template <int R, class Exp2, class Put, class PutTwo>
+VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float scale, int64_t n, Exp2 exp2, Put put, PutTwo put_two,
                              float* sums) {
   assert(n >= 1);
+  const float scale2 = scale * 1.44269504f;  // e^x = 2^(x / ln 2)
   Vec top[R];
 #pragma GCC unroll 6
   for (int r = 0; r < R; ++r) top[r] = Vec(x[r * x_stride]);
@@ -79,16 +80,16 @@ VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int
       top[r] = xsimd::max(top[r], n - i < kLanes ? load_first(at + i, n - i, *at) : load(at + i));
     }
 
-  const Vec scale(factor);
+  const Vec factor(scale2);
   Vec shift[R], sum[R];
 #pragma GCC unroll 6
-  for (int r = 0; r < R; ++r) shift[r] = Vec(-reduce_max(top[r]) * factor), sum[r] = Vec(0.0f);
+  for (int r = 0; r < R; ++r) shift[r] = Vec(-reduce_max(top[r]) * scale2), sum[r] = Vec(0.0f);
   int64_t i = 0;
   for (; i + 2 * kLanes <= n; i += 2 * kLanes)
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
       const float* at = x + r * x_stride + i;
-      const Vec e = exp(mul_add(load(at), scale, shift[r])), next = exp(mul_add(load(at + kLanes), scale, shift[r]));
+      const Vec e = exp2(mul_add(load(at), factor, shift[r])), next = exp2(mul_add(load(at + kLanes), factor, shift[r]));
       sum[r] += e;
       sum[r] += next;
       put_two(r, i, e, next);
@@ -96,7 +97,7 @@ VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int
   if (i + kLanes <= n) {
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
-      const Vec e = exp(mul_add(load(x + r * x_stride + i), scale, shift[r]));
+      const Vec e = exp2(mul_add(load(x + r * x_stride + i), factor, shift[r]));
       sum[r] += e;
       put(r, i, kLanes, e);
     }
@@ -105,8 +106,8 @@ VIT_INLINE void softmax_with(const float* x, int64_t x_stride, float factor, int
   if (i < n)
 #pragma GCC unroll 6
     for (int r = 0; r < R; ++r) {
-      // A spare lane gives e^-87, which vanishes in a sum of at least 1.
-      const Vec e = exp(mul_add(load_first(x + r * x_stride + i, n - i, -3e38f), scale, shift[r]));
+      // A spare lane gives at most 2^-126, which vanishes in a sum of at least 1.
+      const Vec e = exp2(mul_add(load_first(x + r * x_stride + i, n - i, -1e38f), factor, shift[r]));
       sum[r] += e;
       put(r, i, n - i, e);
     }
@@ -123,7 +124,7 @@ void softmax_rows(const float* x, int64_t x_stride, int64_t rows, float scale, i
   for_row_groups<kSoftmaxGroup>(
       rows, [=](auto count, int64_t row) __attribute__((always_inline)) {
         softmax_with<count>(
-            x + row * x_stride, x_stride, scale, n, [](Vec v) __attribute__((always_inline)) { return exp_of(v); },
+            x + row * x_stride, x_stride, scale, n, [](Vec v) __attribute__((always_inline)) { return exp2_of(v); },
             [=](int r, int64_t i, int64_t lanes, Vec e)
                 __attribute__((always_inline)) { store_lanes(y + (row + r) * y_stride + i, lanes, e); },
             [=](int r, int64_t i, Vec e, Vec next) __attribute__((always_inline)) {

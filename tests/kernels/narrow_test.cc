@@ -133,38 +133,38 @@ void check_bf16_row(const KernelTable& kernels) {
 }
 
 void check_softmax_bf16_rows(const KernelTable& kernels) {
-  const float scale = 0.3f;
-  for (const int64_t n : kSizes) {
-    CAPTURE(n);
-    Random random(8);
-    const int64_t x_stride = n + 5, y_stride = operand_bytes(Precision::kBF16, n) / 2 + 2;
-    const std::vector<float> x = random.normals(kRows * x_stride, 20);
-    Guarded<uint16_t> y((kRows - 1) * y_stride + y_stride - 2, 3);
-    float sums[kRows];
-    kernels.softmax_bf16_rows(x.data(), x_stride, kRows, scale, n, y.data(), y_stride, sums);
-    CHECK(y.guards_intact());
-    for (int64_t r = 0; r < kRows; ++r) {
-      CAPTURE(r);
-      const float* row = x.data() + r * x_stride;
-      const uint16_t* found = y.data() + r * y_stride;
-      const double top = *std::max_element(row, row + n);
-      double total = 0;
-      for (int64_t i = 0; i < n; ++i) {
-        const double e = std::exp(scale * (row[i] - top));
-        total += e;
-        // Half a unit in bfloat16's last place, and exp2_coarse's 7.5e-5; below, bfloat16 may flush denormal numbers.
-        CHECK_NEAR(from_bf16(found[i]), e, e * (0x1p-8 + 1.5e-4) + 1.2e-38);
-      }
-      CHECK_NEAR(sums[r], total, total * 1.5e-4);
-      for (int64_t i = n; i < y_stride - 2; ++i) CHECK(found[i] == 0);
+  for (const float scale : {0.3f, 1.0f})  // 1: heads of one number, the greatest there is
+    for (const int64_t n : kSizes) {
+      CAPTURE(n, scale);
+      Random random(8);
+      const int64_t x_stride = n + 5, y_stride = operand_bytes(Precision::kBF16, n) / 2 + 2;
+      const std::vector<float> x = random.normals(kRows * x_stride, 20);
+      Guarded<uint16_t> y((kRows - 1) * y_stride + y_stride - 2, 3);
+      float sums[kRows];
+      kernels.softmax_bf16_rows(x.data(), x_stride, kRows, scale, n, y.data(), y_stride, sums);
+      CHECK(y.guards_intact());
+      for (int64_t r = 0; r < kRows; ++r) {
+        CAPTURE(r);
+        const float* row = x.data() + r * x_stride;
+        const uint16_t* found = y.data() + r * y_stride;
+        const double top = *std::max_element(row, row + n);
+        double total = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const double e = std::exp(scale * (row[i] - top));
+          total += e;
+          // Half a unit in bfloat16's last place, and exp2_coarse's 7.5e-5; below, bfloat16 may flush denormal numbers.
+          CHECK_NEAR(from_bf16(found[i]), e, e * (0x1p-8 + 1.5e-4) + 1.2e-38);
+        }
+        CHECK_NEAR(sums[r], total, total * 1.5e-4);
+        for (int64_t i = n; i < y_stride - 2; ++i) CHECK(found[i] == 0);
 
-      std::vector<uint16_t> alone(static_cast<size_t>(y_stride));
-      float sum = 0;
-      kernels.softmax_bf16_rows(row, 0, 1, scale, n, alone.data(), 0, &sum);
-      CHECK(sum == sums[r]);
-      CHECK(std::equal(alone.begin(), alone.end() - 2, found));
+        std::vector<uint16_t> alone(static_cast<size_t>(y_stride));
+        float sum = 0;
+        kernels.softmax_bf16_rows(row, 0, 1, scale, n, alone.data(), 0, &sum);
+        CHECK(sum == sums[r]);
+        CHECK(std::equal(alone.begin(), alone.end() - 2, found));
+      }
     }
-  }
 }
 
 void check_interleave_rows(const KernelTable& kernels) {

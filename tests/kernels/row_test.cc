@@ -85,37 +85,37 @@ void check_layer_norm_rows(const KernelTable& kernels) {
 }
 
 void check_softmax_rows(const KernelTable& kernels) {
-  for (const int64_t n : kSizes) {
-    CAPTURE(n);
-    Random random(8);
-    const float scale = 0.3f;
-    const int64_t x_stride = n + 3, y_stride = n + 5;
-    Guarded<float> x(random.normals((kRows - 1) * x_stride + n, 20), 1), y((kRows - 1) * y_stride + n, 3);
-    float sums[kRows];
-    kernels.softmax_rows(x.data(), x_stride, kRows, scale, n, y.data(), y_stride, sums);
-    CHECK(y.guards_intact());
-    for (int64_t r = 0; r < kRows; ++r) {
-      CAPTURE(r);
-      const float *row = x.data() + r * x_stride, *found = y.data() + r * y_stride;
-      const double top = *std::max_element(row, row + n);
-      double total = 0;
-      for (int64_t i = 0; i < n; ++i) {
-        const double argument = scale * (row[i] - top), e = std::exp(argument);
-        total += e;
-        // 2e-7 of the exponential, and the roundings of its argument, each half a unit of scale * x, scale * top or their
-        // difference: two with fused multiply-add, three without.
-        const double inner = scale * (std::fabs(row[i]) + std::fabs(top));
-        CHECK_NEAR(found[i], e, e * (3e-7 + 3 * kEpsilon * inner) + 2e-38);
-      }
-      CHECK_NEAR(sums[r], total, total * (3e-7 + kEpsilon * (static_cast<double>(n) + 2 * scale * 160)));
+  for (const float scale : {0.3f, 1.0f})  // 1: heads of one number, the greatest there is
+    for (const int64_t n : kSizes) {
+      CAPTURE(n, scale);
+      Random random(8);
+      const int64_t x_stride = n + 3, y_stride = n + 5;
+      Guarded<float> x(random.normals((kRows - 1) * x_stride + n, 20), 1), y((kRows - 1) * y_stride + n, 3);
+      float sums[kRows];
+      kernels.softmax_rows(x.data(), x_stride, kRows, scale, n, y.data(), y_stride, sums);
+      CHECK(y.guards_intact());
+      for (int64_t r = 0; r < kRows; ++r) {
+        CAPTURE(r);
+        const float *row = x.data() + r * x_stride, *found = y.data() + r * y_stride;
+        const double top = *std::max_element(row, row + n);
+        double total = 0;
+        for (int64_t i = 0; i < n; ++i) {
+          const double argument = scale * (row[i] - top), e = std::exp(argument);
+          total += e;
+          // 2e-7 of the exponential, and the roundings of its argument, each half a unit of scale * x, scale * top or their
+          // difference: two with fused multiply-add, three without.
+          const double inner = scale * (std::fabs(row[i]) + std::fabs(top));
+          CHECK_NEAR(found[i], e, e * (3e-7 + 3 * kEpsilon * inner) + 2e-38);
+        }
+        CHECK_NEAR(sums[r], total, total * (3e-7 + kEpsilon * (static_cast<double>(n) + 2 * scale * 160)));
 
-      std::vector<float> alone(static_cast<size_t>(n));
-      float sum = 0;
-      kernels.softmax_rows(row, 0, 1, scale, n, alone.data(), 0, &sum);
-      CHECK(sum == sums[r]);
-      CHECK(std::equal(alone.begin(), alone.end(), found));
+        std::vector<float> alone(static_cast<size_t>(n));
+        float sum = 0;
+        kernels.softmax_rows(row, 0, 1, scale, n, alone.data(), 0, &sum);
+        CHECK(sum == sums[r]);
+        CHECK(std::equal(alone.begin(), alone.end(), found));
+      }
     }
-  }
 }
 
 void check_activation_row(const KernelTable& kernels) {
