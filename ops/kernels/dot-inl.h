@@ -133,8 +133,8 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
     else
       return columns.value(rows[i], sums);
   };
-  // S rows x `vectors` (1 or 2) at a time. Two of a row share what belongs to it, a rounding and a store; for GELU's float32
-  // there are no registers left. Without AVX-512 GELU's chain is long, and all rows go side by side.
+  // S rows x `vectors` (1 or 2) at a time. Two of a row share what belongs to it, a rounding and a store; for GELU's float32,
+  // and beside sums in 16 bits, there are no registers left. Without AVX-512 GELU's chain is long, and all rows go side by side.
   constexpr int S = kLanes == 16 ? 1 : R;
   const auto each = [&](auto vectors, auto activate, auto put) __attribute__((always_inline)) {
     constexpr int C = vectors;
@@ -176,7 +176,7 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
         store(y + at + c * kLanes, mul_add(load(gamma + column + (j + c) * kLanes), v[c], load(y + at + c * kLanes)));
     };
     constexpr std::integral_constant<int, 1> one;
-    constexpr std::integral_constant<int, kLanes == 16 ? 2 : 1> two;
+    constexpr std::integral_constant<int, __is_same(typename Dot::Wrapped, NeverWrapped) && kLanes == 16 ? 2 : 1> two;
     if (p.store == ProductStore::kAdd) return each(two, plain, add);
     if (p.store == ProductStore::kScaleAdd) return each(two, plain, scale_add);
     if (p.store == ProductStore::kWrite || p.store == ProductStore::kBF16) {
