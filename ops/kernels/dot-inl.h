@@ -176,13 +176,13 @@ VIT_INLINE bool finish_in_registers(const Product& p, const TilePlace& tile, con
         store(y + at + c * kLanes, mul_add(load(gamma + column + (j + c) * kLanes), v[c], load(y + at + c * kLanes)));
     };
     constexpr std::integral_constant<int, 1> one;
-    constexpr std::integral_constant<int, __is_same(typename Dot::Wrapped, NeverWrapped) && kLanes == 16 ? 2 : 1> two;
-    if (p.store == ProductStore::kAdd) return each(two, plain, add);
-    if (p.store == ProductStore::kScaleAdd) return each(two, plain, scale_add);
+    constexpr std::integral_constant<int, __is_same(typename Dot::Wrapped, NeverWrapped) && kLanes == 16 ? 2 : 1> most;
+    if (p.store == ProductStore::kAdd) return each(most, plain, add);
+    if (p.store == ProductStore::kScaleAdd) return each(most, plain, scale_add);
     if (p.store == ProductStore::kWrite || p.store == ProductStore::kBF16) {
       const bool floats = p.store == ProductStore::kWrite;
-      if (p.activation == Activation::kNone) return floats ? each(two, plain, write) : each(two, plain, write_bf16);
-      if (p.activation == Activation::kGelu) return floats ? each(one, gelu, write) : each(two, gelu, write_bf16);
+      if (p.activation == Activation::kNone) return floats ? each(most, plain, write) : each(most, plain, write_bf16);
+      if (p.activation == Activation::kGelu) return floats ? each(one, gelu, write) : each(most, gelu, write_bf16);
     }
   }
   return false;
